@@ -1,0 +1,30 @@
+//! Machines, stackful coroutines, channels and sockets: everything a network server needs to be written as
+//! straight-line code without a thread per client.
+//!
+//! A [`Machine`] is one thread with one poll instance, one scheduler, its coroutines and its timers. A function
+//! that may suspend its coroutine takes [`Co`] as its first argument; one that does not take it cannot. Nothing
+//! but a message ([`channel`], [`channel::oneshot`]) or a [`DetachedIo`] crosses from one machine to another.
+
+pub mod channel;
+mod coroutine;
+mod deadline;
+mod driver;
+mod error;
+mod io;
+mod machine;
+pub mod net;
+mod reactor;
+mod remote;
+mod sched;
+pub mod tls;
+mod wait_any;
+
+pub use coroutine::Co;
+pub use coroutine::stack::StackSize;
+pub use deadline::Deadline;
+pub use error::{ChannelError, IoError, WaitError};
+pub use io::{DetachedIo, Io, SCRATCH_BYTES, Scratch, Watch};
+pub use machine::{Host, HostTimer, Machine, MachineHandle, Rouse, Spec};
+pub use reactor::HostKey;
+pub use sched::core::CoId;
+pub use wait_any::{Wait, wait_any};

@@ -1,0 +1,46 @@
+//! Connecting to one resolved address.
+
+use super::addr::Address;
+use crate::coroutine::Co;
+use crate::deadline::Deadline;
+use crate::error::IoError;
+use crate::io::socket::{Socket, Transport};
+use crate::io::{Io, Stream};
+use crate::wait_any::{Wait, wait_any};
+use mio::net::{TcpStream, UnixStream};
+use std::io;
+
+/// Connects, parking until the peer answered.
+///
+/// # Errors
+/// `Os` (refused, unreachable, no such file), `Deadline`, `Cancelled`.
+pub fn connect(co: &Co, address: &Address, by: Deadline) -> Result<Io, IoError> {
+    match address {
+        Address::Tcp(addr) => {
+            let stream = Stream::Plain(Socket::new(Transport::Tcp(TcpStream::connect(*addr)?)));
+            let io = Io::adopt(co.machine(), stream, false)?;
+            loop {
+                wait_any(co, &[Wait::Writable(&io)], by)?;
+                if let Some(error) = io.take_error()? {
+                    return Err(IoError::Os(error));
+                }
+                if io.peer_addr().port().is_some() {
+                    return Ok(io);
+                }
+                io.forget_writable();
+            }
+        }
+        Address::Unix(path) => {
+            // A UNIX socket connects at once, or says EAGAIN when the listener's backlog is full.
+            let stream = UnixStream::connect(path).map_err(IoError::Os)?;
+            Io::adopt(co.machine(), Stream::Plain(Socket::new(Transport::Unix(stream))), true)
+        }
+    }
+}
+
+impl Io {
+    /// The error the kernel has pending for this socket, once.
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        socket2::SockRef::from(&self.fd()).take_error()
+    }
+}

@@ -1,0 +1,72 @@
+//! Socket options. Linux hands those of a listener on to the sockets it accepts, so they are set once there.
+
+use crate::io::{DetachedIo, Io};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// When to probe a silent peer and when to give it up; see tcp(7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Keepalive {
+    /// Silence before the first probe (TCP_KEEPIDLE).
+    pub idle: Duration,
+    /// Time between probes (TCP_KEEPINTVL).
+    pub interval: Duration,
+    /// Unanswered probes before the connection is given up (TCP_KEEPCNT).
+    pub probes: u32,
+    /// Longest time sent bytes may stay unacknowledged (TCP_USER_TIMEOUT); `None`: the system's default.
+    pub user_timeout: Option<Duration>,
+}
+
+/// Options of a TCP socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TcpOptions {
+    /// Whether small writes go out at once (TCP_NODELAY).
+    pub nodelay: bool,
+    /// `None`: no keepalive.
+    pub keepalive: Option<Keepalive>,
+}
+
+impl TcpOptions {
+    /// Applies the options to a socket, listening or connected.
+    ///
+    /// # Errors
+    /// The kernel's, of the first option it refuses.
+    pub fn apply(&self, socket: &impl AsFd) -> io::Result<()> {
+        let socket = SockRef::from(socket);
+        if self.nodelay {
+            socket.set_tcp_nodelay(true)?;
+        }
+        let Some(keepalive) = self.keepalive else { return Ok(()) };
+        let probe = TcpKeepalive::new()
+            .with_time(keepalive.idle)
+            .with_interval(keepalive.interval)
+            .with_retries(keepalive.probes.max(1));
+        socket.set_tcp_keepalive(&probe)?;
+        if keepalive.user_timeout.is_some() {
+            socket.set_tcp_user_timeout(keepalive.user_timeout)?;
+        }
+        Ok(())
+    }
+}
+
+impl Io {
+    /// Applies TCP options to this connection; nothing happens on a UNIX socket.
+    ///
+    /// # Errors
+    /// The kernel's, of the first option it refuses.
+    pub fn set_tcp_options(&self, options: &TcpOptions) -> io::Result<()> {
+        match self.peer_addr().port() {
+            Some(_) => options.apply(&self.fd()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl DetachedIo {
+    /// Whether it is a TCP connection.
+    pub fn is_tcp(&self) -> bool {
+        self.peer_addr().port().is_some()
+    }
+}

@@ -1,0 +1,188 @@
+//! Readiness of the sockets of one machine: a slab of sources with latched flags and who waits for them.
+//!
+//! A socket is registered once, edge-triggered, for both directions; what an edge said is latched here until an
+//! operation finds the socket drained (or full). An operation therefore knows without a system call that it would
+//! block, and a flag that is set is never lost between an attempt and a wait: both happen on the same thread.
+
+use crate::sched::core::WaitId;
+use mio::event::Event;
+
+/// What a host calls one of its sleepers; the machine only hands it back.
+pub type HostKey = u64;
+
+/// Who is told when a source changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waiter {
+    Nobody,
+    /// A parked coroutine.
+    Coroutine(WaitId),
+    /// A sleeper of the machine's host: no stack.
+    Host(HostKey),
+    /// The same, which only wants to know that the peer is gone.
+    HostIfGone(HostKey),
+}
+
+/// The two directions of a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Read,
+    Write,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SourceId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl SourceId {
+    pub(crate) fn token(self) -> mio::Token {
+        mio::Token((self.generation as usize) << 32 | self.index as usize)
+    }
+}
+
+#[derive(Debug)]
+struct Source {
+    generation: u32,
+    readable: bool,
+    writable: bool,
+    /// The peer will send no more: reading on gives what is left, then the end, and no further edge.
+    gone: bool,
+    read: Waiter,
+    write: Waiter,
+}
+
+/// Who has to be woken for an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Told {
+    Coroutine(WaitId),
+    Host(HostKey),
+}
+
+/// All sources of one machine.
+#[derive(Default)]
+pub(crate) struct Sources {
+    slots: Vec<Source>,
+    free: Vec<u32>,
+}
+
+impl Sources {
+    pub(crate) fn add(&mut self, writable: bool) -> SourceId {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                self.slots.push(Source {
+                    generation: 0,
+                    readable: false,
+                    writable: false,
+                    gone: false,
+                    read: Waiter::Nobody,
+                    write: Waiter::Nobody,
+                });
+                u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 sockets")
+            }
+        };
+        let slot = &mut self.slots[index as usize];
+        slot.readable = false;
+        slot.writable = writable;
+        slot.gone = false;
+        SourceId { index, generation: slot.generation }
+    }
+
+    pub(crate) fn remove(&mut self, id: SourceId) {
+        let slot = self.slot(id);
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.read = Waiter::Nobody;
+        slot.write = Waiter::Nobody;
+        self.free.push(id.index);
+    }
+
+    fn slot(&mut self, id: SourceId) -> &mut Source {
+        let slot = &mut self.slots[id.index as usize];
+        debug_assert_eq!(slot.generation, id.generation, "a socket uses its own slot");
+        slot
+    }
+
+    pub(crate) fn is_ready(&self, id: SourceId, side: Side) -> bool {
+        let slot = &self.slots[id.index as usize];
+        match side {
+            Side::Read => slot.readable,
+            Side::Write => slot.writable,
+        }
+    }
+
+    pub(crate) fn is_gone(&self, id: SourceId) -> bool {
+        self.slots[id.index as usize].gone
+    }
+
+    /// An operation found that it would block.
+    pub(crate) fn blocked(&mut self, id: SourceId, side: Side) {
+        let slot = self.slot(id);
+        match side {
+            Side::Read => slot.readable = false,
+            Side::Write => slot.writable = false,
+        }
+    }
+
+    /// A read returned less than it asked for: drained, unless the end is still to be read.
+    pub(crate) fn drained(&mut self, id: SourceId) {
+        let slot = self.slot(id);
+        slot.readable = slot.gone;
+    }
+
+    pub(crate) fn watch(&mut self, id: SourceId, side: Side, waiter: Waiter) {
+        let slot = self.slot(id);
+        match side {
+            Side::Read => slot.read = waiter,
+            Side::Write => slot.write = waiter,
+        }
+    }
+
+    /// Latches what an event says and names who waits for it. Events of a slot's former owner are ignored.
+    pub(crate) fn event(&mut self, event: &Event, mut told: impl FnMut(Told)) {
+        let token = event.token().0;
+        let id = SourceId { index: token as u32, generation: (token >> 32) as u32 };
+        let gone = event.is_read_closed() || event.is_error();
+        self.latch(
+            id,
+            event.is_readable() || gone,
+            event.is_writable() || event.is_write_closed() || event.is_error(),
+            gone,
+            &mut told,
+        );
+    }
+
+    /// The same for an event that did not come from the kernel.
+    pub(crate) fn latch(
+        &mut self,
+        id: SourceId,
+        readable: bool,
+        writable: bool,
+        gone: bool,
+        mut told: impl FnMut(Told),
+    ) {
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
+        if slot.generation != id.generation {
+            return;
+        }
+        slot.gone |= gone;
+        if readable {
+            slot.readable = true;
+            match slot.read {
+                Waiter::Nobody => {}
+                Waiter::Coroutine(wait) => told(Told::Coroutine(wait)),
+                Waiter::HostIfGone(_) if !slot.gone => {}
+                Waiter::Host(key) | Waiter::HostIfGone(key) => {
+                    slot.read = Waiter::Nobody;
+                    told(Told::Host(key));
+                }
+            }
+        }
+        if writable {
+            slot.writable = true;
+            if let Waiter::Coroutine(wait) = slot.write {
+                told(Told::Coroutine(wait));
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! How other threads wake a machine: a list of waits, and one write to its waker only when it sleeps.
+
+use crate::sched::core::WaitId;
+use mio::Waker;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The side of a machine that other threads may touch.
+pub(crate) struct Remote {
+    waits: Mutex<Vec<WaitId>>,
+    /// Something is in `waits`.
+    pending: AtomicBool,
+    /// The machine is in, or about to enter, its wait for events and must be woken by a system call.
+    sleeping: AtomicBool,
+    waker: Option<Arc<Waker>>,
+}
+
+impl Remote {
+    /// `None`: a virtual machine, which is never asleep while another thread runs.
+    pub(crate) fn new(waker: Option<Arc<Waker>>) -> Arc<Remote> {
+        Arc::new(Remote {
+            waits: Mutex::new(Vec::new()),
+            pending: AtomicBool::new(false),
+            sleeping: AtomicBool::new(false),
+            waker,
+        })
+    }
+
+    /// Wakes a wait of the machine, from any thread. Many calls while it works cost one list entry each and no
+    /// system call; while it sleeps, the first costs one.
+    pub(crate) fn wake(&self, wait: WaitId) {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).push(wait);
+        self.pending.store(true, Ordering::SeqCst);
+        if self.sleeping.swap(false, Ordering::SeqCst)
+            && let Some(waker) = &self.waker
+            && let Err(error) = waker.wake()
+        {
+            log::error!("a machine could not be woken: {error}");
+        }
+    }
+
+    /// The machine is about to wait for events: `false` if something came meanwhile and it must not.
+    pub(crate) fn may_sleep(&self) -> bool {
+        self.sleeping.store(true, Ordering::SeqCst);
+        // Whoever stores `pending` after this load sees `sleeping` and writes to the waker.
+        !self.pending.load(Ordering::SeqCst)
+    }
+
+    /// The machine looked: reports every wait that others woke.
+    pub(crate) fn awake(&self, mut report: impl FnMut(WaitId)) {
+        self.sleeping.store(false, Ordering::SeqCst);
+        if self.pending.swap(false, Ordering::SeqCst) {
+            self.waits.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(&mut report);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! TLS over a machine's sockets.
+
+pub mod stream;

@@ -1,0 +1,2 @@
+//! Odyssey
+fn main() {}

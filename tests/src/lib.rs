@@ -1,0 +1,19 @@
+//! Test harness: everything an integration test of the pooler needs, and nothing that needs a library.
+//!
+//! * [`postgres`] starts a throw-away PostgreSQL, [`pooler`] starts the pooler in front of it.
+//! * [`client`] is a small blocking client, [`server`] a scripted PostgreSQL; both speak protocol 3.0 through
+//!   [`wire`] and share no line with the program they test.
+//! * [`process`] keeps children and temporary directories from outliving the test process.
+//! * [`seed`] makes random tests repeatable.
+//!
+//! The crate uses `std` only, so that `cargo dev` builds on a machine that has nothing but Rust.
+
+pub mod client;
+pub mod hash;
+pub mod pooler;
+pub mod postgres;
+pub mod process;
+pub mod scram;
+pub mod seed;
+pub mod server;
+pub mod wire;
