@@ -1,2 +1,5 @@
-//! Odyssey
-fn main() {}
+//! The `odyssey` program: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    odyssey::instance::main(std::env::args_os())
+}

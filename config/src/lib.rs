@@ -1,1 +1,43 @@
-//! config
+//! odyssey.conf: one text to one typed configuration, with diagnostics.
+//!
+//! Four phases, each a file or folder, each reporting into one list instead of stopping at the first problem:
+//!
+//! 1. [`source`](crate::Loader) and `lexer`: bytes to tokens with positions;
+//! 2. `parser`: tokens to blocks of entries as written (`ast`), each value checked against its row of the
+//!    option tables (`options`), includes expanded in place;
+//! 3. `resolve`: blocks to the [`Config`] the program runs on: defaults, references, cross-checks;
+//! 4. `matching`, `hba_match`: questions asked of a finished configuration.
+//!
+//! The crate knows no socket, no clock and no runtime, and opens files only through its [`Loader`].
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, clippy::as_conversions)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
+
+mod address;
+mod diagnostic;
+mod hba;
+mod hba_match;
+mod matching;
+mod model;
+mod option;
+mod options;
+mod render;
+mod source;
+
+pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
+pub use hba::{Hba, HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
+pub use matching::Client;
+pub use model::*;
+pub use option::{Check, Default, Effect, Opt, Reload, Ty};
+pub use options::{not_effective_table, sections};
+pub use render::options_markdown;
+pub use source::{FILE_BYTES_MAX, FileLoader, INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position};
+
+/// What came of reading a configuration.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The configuration; present exactly when no diagnostic is an error.
+    pub config: Option<Config>,
+    /// Everything found, in the order of the text, phase by phase.
+    pub diagnostics: Vec<Diagnostic>,
+}

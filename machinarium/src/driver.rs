@@ -41,6 +41,19 @@ impl Driver {
         Ok((Driver::Kernel(Box::new(Kernel { poll, events: Events::with_capacity(EVENTS_PER_TURN) })), waker))
     }
 
+    /// The time now.
+    pub(crate) fn clock(&self) -> Instant {
+        match self {
+            Driver::Kernel(_) => Instant::now(),
+            Driver::Virtual { now } => *now,
+        }
+    }
+
+    /// Whether time passes by itself.
+    pub(crate) fn is_real(&self) -> bool {
+        matches!(self, Driver::Kernel(_))
+    }
+
     /// Where sockets are registered.
     pub(crate) fn registry(&self) -> io::Result<&Registry> {
         match self {

@@ -8,14 +8,18 @@
 pub mod channel;
 mod coroutine;
 mod deadline;
+pub mod dns;
 mod driver;
 mod error;
 mod io;
 mod machine;
 pub mod net;
+pub mod offload;
 mod reactor;
 mod remote;
 mod sched;
+pub mod signal;
+pub mod sync;
 pub mod tls;
 mod wait_any;
 
@@ -23,8 +27,10 @@ pub use coroutine::Co;
 pub use coroutine::stack::StackSize;
 pub use deadline::Deadline;
 pub use error::{ChannelError, IoError, WaitError};
-pub use io::{DetachedIo, Io, SCRATCH_BYTES, Scratch, Watch};
+pub use io::{DetachedIo, Io, SCRATCH_BYTES, Scratch, Watch, detached_pair, pair};
 pub use machine::{Host, HostTimer, Machine, MachineHandle, Rouse, Spec};
 pub use reactor::HostKey;
 pub use sched::core::CoId;
+#[doc(hidden)]
+pub use sched::core::WaitId;
 pub use wait_any::{Wait, wait_any};

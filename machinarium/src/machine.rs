@@ -6,7 +6,7 @@ use crate::coroutine::switch::{Resumed, Suspended};
 use crate::driver::{Driver, Looked, WAKER};
 use crate::io::buffer::ScratchPool;
 use crate::reactor::{HostKey, Sources, Told};
-use crate::remote::Remote;
+use crate::remote::{Remote, Word};
 use crate::sched::core::{CoId, Order, Scheduler, WaitId, Wake};
 use crate::sched::timers::{TimerId, Timers};
 use std::any::Any;
@@ -18,6 +18,12 @@ use std::time::{Duration, Instant};
 
 /// Resumes between two looks at the outside world, at most.
 const RESUMES_PER_TURN: usize = 1024;
+
+/// How often free stacks and buffers that nobody needed meanwhile are given back to the system.
+const TRIM_EVERY: Duration = Duration::from_secs(1);
+
+/// Rounds of unwinding at the end: a destructor that spawns whose destructor spawns, and so on.
+const UNWIND_ROUNDS: usize = 16;
 
 /// What a machine is made with.
 #[derive(Clone, Debug)]
@@ -85,6 +91,9 @@ pub struct Machine {
     now: Cell<Instant>,
     panics: Cell<u64>,
     turns: Cell<u64>,
+    trimmed: Cell<Instant>,
+    /// The first coroutine has ended: what is left is being unwound, and nothing parks any more.
+    ending: Cell<bool>,
 }
 
 /// A machine on a thread of its own, seen from another.
@@ -160,16 +169,40 @@ impl Machine {
             now: Cell::new(now),
             panics: Cell::new(0),
             turns: Cell::new(0),
+            trimmed: Cell::new(now),
+            ending: Cell::new(false),
         });
         let main = machine.try_spawn("main", body)?;
         let ended = machine.turns(main);
-        // What is left is unwound here; its destructors may still use the machine.
-        machine.host.replace(None);
-        let left: Vec<Named> = machine.coroutines.take();
-        drop(left);
+        machine.unwind();
         match ended? {
             None => Ok(()),
             Some(payload) => std::panic::resume_unwind(payload),
+        }
+    }
+
+    /// Unwinds what is left when the first coroutine has ended. Destructors may still use the machine, and even
+    /// spawn: what they start is dropped as well, some rounds long.
+    fn unwind(&self) {
+        self.ending.set(true);
+        drop(self.host.take());
+        for _ in 0..UNWIND_ROUNDS {
+            let left: Vec<Named> = self.coroutines.take();
+            if left.is_empty() {
+                return;
+            }
+            for named in left {
+                if let Some(suspended) = named.suspended
+                    && let Err(payload) = suspended.unwind()
+                {
+                    self.panics.set(self.panics.get() + 1);
+                    log::error!(
+                        "coroutine {} panicked at its end: {}",
+                        named.name,
+                        panic_text(payload.as_ref())
+                    );
+                }
+            }
         }
     }
 
@@ -224,8 +257,7 @@ impl Machine {
         let timeout = if self.sched().has_work() || !self.remote.may_sleep() {
             Some(Duration::ZERO)
         } else {
-            let next = self.timers.borrow().next_ms();
-            next.map(|at_ms| (self.started + Duration::from_millis(at_ms)).saturating_duration_since(self.now()))
+            self.sleep_time()
         };
         let mut roused = self.roused.borrow_mut();
         let mut sched = self.sched.borrow_mut();
@@ -242,13 +274,41 @@ impl Machine {
             });
         })?;
         self.now.set(now);
-        self.remote.awake(|wait| {
-            sched.wake(wait, Wake::Ready);
+        self.remote.awake(|word| match word {
+            Word::Wake(wait) => {
+                sched.wake(wait, Wake::Ready);
+            }
+            Word::Latch(source, edges) => sources.latch(source, edges, |told| match told {
+                Told::Coroutine(wait) => {
+                    sched.wake(wait, Wake::Ready);
+                }
+                Told::Host(key) => roused.push((key, Rouse::Readable)),
+            }),
         });
+        if now.saturating_duration_since(self.trimmed.get()) >= TRIM_EVERY {
+            self.trimmed.set(now);
+            self.stacks.borrow_mut().trim();
+            self.scratch.trim();
+        }
         if matches!(looked, Looked::Dead) && !sched.has_work() && roused.is_empty() {
             return Err(io::Error::other("every coroutine waits for something that cannot happen"));
         }
         Ok(())
+    }
+
+    /// How long nothing has to be done; `None`: until an event.
+    fn sleep_time(&self) -> Option<Duration> {
+        let driver = self.driver.borrow();
+        let next = self.timers.borrow().next_ms().map(|at_ms| self.started + Duration::from_millis(at_ms));
+        // What a burst left behind is given back even if nothing happens any more.
+        let trim = driver.is_real() && (self.stacks.borrow().has_spare() || self.scratch.has_spare());
+        let trim = trim.then(|| self.trimmed.get() + TRIM_EVERY);
+        let next = match (next, trim) {
+            (Some(next), Some(trim)) => next.min(trim),
+            (next, trim) => next.or(trim)?,
+        };
+        // The clock is read again: those who just ran took their time.
+        Some(next.saturating_duration_since(driver.clock()))
     }
 
     fn expire(&self) {
@@ -293,18 +353,21 @@ impl Machine {
     ///
     /// # Errors
     /// No memory for a stack could be mapped.
-    pub fn try_spawn(self: &Rc<Self>, name: &'static str, body: impl FnOnce(&Co) + 'static) -> io::Result<CoId> {
+    pub fn try_spawn(
+        self: &Rc<Self>,
+        name: &'static str,
+        body: impl FnOnce(&Co) + 'static,
+    ) -> io::Result<CoId> {
         let stack = self.stacks.borrow_mut().take()?;
         let id = self.sched().spawn();
         let machine = Rc::clone(self);
         let suspended = Some(Suspended::new(stack, move |parker| body(&Co::new(machine, id, parker))));
         let mut coroutines = self.coroutines.borrow_mut();
         let index = id.index as usize;
-        if index == coroutines.len() {
-            coroutines.push(Named { name, suspended });
-        } else {
-            coroutines[index] = Named { name, suspended };
+        while coroutines.len() <= index {
+            coroutines.push(Named { name, suspended: None });
         }
+        coroutines[index] = Named { name, suspended };
         Ok(id)
     }
 
@@ -334,7 +397,12 @@ impl Machine {
         self.timers.borrow_mut().cancel(timer.0);
     }
 
-    /// Coroutines that have not ended, by name, in no order.
+    /// How many coroutines have not ended, `main` included.
+    pub fn alive(&self) -> usize {
+        self.sched().alive()
+    }
+
+    /// Coroutines that have not ended, by name, in no order. The running one is not among them.
     pub fn coroutines(&self) -> Vec<&'static str> {
         let coroutines = self.coroutines.borrow();
         coroutines.iter().filter(|named| named.suspended.is_some()).map(|named| named.name).collect()
@@ -345,6 +413,11 @@ impl Machine {
         self.panics.get()
     }
 
+    /// Free stacks kept for reuse now.
+    pub fn stacks_free(&self) -> usize {
+        self.stacks.borrow().free()
+    }
+
     /// Turns of the loop since the machine started.
     pub fn turn_count(&self) -> u64 {
         self.turns.get()
@@ -352,6 +425,15 @@ impl Machine {
 
     pub(crate) fn sched(&self) -> RefMut<'_, Scheduler> {
         self.sched.borrow_mut()
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
+    }
+
+    /// A number that depends on a simulation's seed alone; `None` on a real machine.
+    pub(crate) fn draw(&self) -> Option<u64> {
+        self.sched().draw()
     }
 
     pub(crate) fn remote(&self) -> &Arc<Remote> {
@@ -368,16 +450,6 @@ impl Machine {
 
     pub(crate) fn cancel_timer(&self, timer: TimerId) {
         self.timers.borrow_mut().cancel(timer);
-    }
-
-    /// Tells whoever waits for `told`, from this machine's own thread.
-    pub(crate) fn tell(&self, told: Told) {
-        match told {
-            Told::Coroutine(wait) => {
-                self.sched().wake(wait, Wake::Ready);
-            }
-            Told::Host(key) => self.roused.borrow_mut().push((key, Rouse::Readable)),
-        }
     }
 
     /// The first whole millisecond at or after `moment`: a timer never fires early.

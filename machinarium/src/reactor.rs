@@ -41,6 +41,22 @@ impl SourceId {
     }
 }
 
+/// What became possible for a source; see epoll(7) on edges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Edges {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// The peer will send no more.
+    pub(crate) gone: bool,
+}
+
+impl Edges {
+    pub(crate) const READABLE: Edges = Edges { readable: true, writable: false, gone: false };
+    pub(crate) const WRITABLE: Edges = Edges { readable: false, writable: true, gone: false };
+    pub(crate) const READ_END: Edges = Edges { readable: true, writable: false, gone: true };
+    pub(crate) const CLOSED: Edges = Edges { readable: true, writable: true, gone: true };
+}
+
 #[derive(Debug)]
 struct Source {
     generation: u32,
@@ -124,12 +140,6 @@ impl Sources {
         }
     }
 
-    /// A read returned less than it asked for: drained, unless the end is still to be read.
-    pub(crate) fn drained(&mut self, id: SourceId) {
-        let slot = self.slot(id);
-        slot.readable = slot.gone;
-    }
-
     pub(crate) fn watch(&mut self, id: SourceId, side: Side, waiter: Waiter) {
         let slot = self.slot(id);
         match side {
@@ -143,24 +153,17 @@ impl Sources {
         let token = event.token().0;
         let id = SourceId { index: token as u32, generation: (token >> 32) as u32 };
         let gone = event.is_read_closed() || event.is_error();
-        self.latch(
-            id,
-            event.is_readable() || gone,
-            event.is_writable() || event.is_write_closed() || event.is_error(),
+        let edges = Edges {
+            readable: event.is_readable() || gone,
+            writable: event.is_writable() || event.is_write_closed() || event.is_error(),
             gone,
-            &mut told,
-        );
+        };
+        self.latch(id, edges, &mut told);
     }
 
-    /// The same for an event that did not come from the kernel.
-    pub(crate) fn latch(
-        &mut self,
-        id: SourceId,
-        readable: bool,
-        writable: bool,
-        gone: bool,
-        mut told: impl FnMut(Told),
-    ) {
+    /// The same for edges that did not come from the kernel.
+    pub(crate) fn latch(&mut self, id: SourceId, edges: Edges, mut told: impl FnMut(Told)) {
+        let Edges { readable, writable, gone } = edges;
         let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
         if slot.generation != id.generation {
             return;
@@ -180,8 +183,13 @@ impl Sources {
         }
         if writable {
             slot.writable = true;
-            if let Waiter::Coroutine(wait) = slot.write {
-                told(Told::Coroutine(wait));
+            match slot.write {
+                Waiter::Nobody => {}
+                Waiter::Coroutine(wait) => told(Told::Coroutine(wait)),
+                Waiter::Host(key) | Waiter::HostIfGone(key) => {
+                    slot.write = Waiter::Nobody;
+                    told(Told::Host(key));
+                }
             }
         }
     }

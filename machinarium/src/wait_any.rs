@@ -29,7 +29,7 @@ impl Wait<'_> {
 
     fn register(&self, wait: WaitId) {
         match self {
-            Wait::Readable(io) => io.set_waiter(Side::Read, Waiter::Coroutine(wait)),
+            Wait::Readable(io) => io.set_reader(Waiter::Coroutine(wait)),
             Wait::Writable(io) => io.set_waiter(Side::Write, Waiter::Coroutine(wait)),
             Wait::Message(channel) => channel.set_waiter(Some(wait)),
         }
@@ -37,7 +37,7 @@ impl Wait<'_> {
 
     fn unregister(&self) {
         match self {
-            Wait::Readable(io) => io.set_waiter(Side::Read, Waiter::Nobody),
+            Wait::Readable(io) => io.set_reader(Waiter::Nobody),
             Wait::Writable(io) => io.set_waiter(Side::Write, Waiter::Nobody),
             Wait::Message(channel) => channel.set_waiter(None),
         }
@@ -52,6 +52,10 @@ impl Wait<'_> {
 /// # Errors
 /// `Deadline` when `by` passes first, `Cancelled` when this coroutine is cancelled.
 pub fn wait_any(co: &Co, waits: &[Wait<'_>], by: Deadline) -> Result<usize, WaitError> {
+    // A coroutine that always finds something ready never parks; it is to hear of its end all the same.
+    if co.take_cancel() {
+        return Err(WaitError::Cancelled);
+    }
     loop {
         if let Some(at) = waits.iter().position(Wait::is_ready) {
             return Ok(at);

@@ -142,7 +142,9 @@ impl Postgres {
             "create role app superuser login".to_owned(),
             format!("create role {CLEAR_USER} login password '{PASSWORD}'"),
             format!("set password_encryption = 'md5'; create role {MD5_USER} login password '{PASSWORD}'"),
-            format!("set password_encryption = 'scram-sha-256'; create role {SCRAM_USER} login password '{PASSWORD}'"),
+            format!(
+                "set password_encryption = 'scram-sha-256'; create role {SCRAM_USER} login password '{PASSWORD}'"
+            ),
             "create database app owner app".to_owned(),
             "create database other owner app".to_owned(),
         ];

@@ -40,7 +40,8 @@ impl Scram {
     /// Reads the server-first-message; returns what is awaited next and the client-final-message.
     pub fn answer(self, server_first: &str) -> Result<(ScramFinal, String), ScramError> {
         let mut attributes = server_first.split(',');
-        let mut next = |name| attributes.next().and_then(|a| a.strip_prefix(name)).ok_or(ScramError::Malformed);
+        let mut next =
+            |name| attributes.next().and_then(|a| a.strip_prefix(name)).ok_or(ScramError::Malformed);
         let nonce = next("r=")?;
         let salt = base64_decode(next("s=")?).ok_or(ScramError::Malformed)?;
         let rounds: u32 = next("i=")?.parse().map_err(|_| ScramError::Malformed)?;
@@ -61,7 +62,8 @@ impl Scram {
 impl ScramFinal {
     /// Checks the server-final-message.
     pub fn verify(&self, server_final: &str) -> Result<(), ScramError> {
-        let signature = server_final.strip_prefix("v=").and_then(base64_decode).ok_or(ScramError::Malformed)?;
+        let signature =
+            server_final.strip_prefix("v=").and_then(base64_decode).ok_or(ScramError::Malformed)?;
         if signature == self.server_signature { Ok(()) } else { Err(ScramError::Signature) }
     }
 }
@@ -93,10 +95,7 @@ mod tests {
              p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
         );
         assert_eq!(end.verify("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Ok(()));
-        assert_eq!(
-            end.verify("v=AAAATRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="),
-            Err(ScramError::Signature)
-        );
+        assert_eq!(end.verify("v=AAAATRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Err(ScramError::Signature));
     }
 
     #[test]

@@ -309,13 +309,17 @@ mod tests {
         let cases: [(&str, Vec<u8>, &[u8]); 8] = [
             ("ssl request", ssl_request(), b"\0\0\0\x08\x04\xd2\x16\x2f"),
             ("startup", startup(3, 0, &[("user", "u")]), b"\0\0\0\x10\0\x03\0\0user\0u\0\0"),
-            ("cancel", cancel_request(&[0, 0, 0, 1, 0, 0, 0, 2]), b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x01\0\0\0\x02"),
+            (
+                "cancel",
+                cancel_request(&[0, 0, 0, 1, 0, 0, 0, 2]),
+                b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x01\0\0\0\x02",
+            ),
             ("query", query("x"), b"Q\0\0\0\x06x\0"),
             ("parse", parse("s", "q"), b"P\0\0\0\x0as\0q\0\0\0"),
             (
                 "bind",
                 bind("", "s", &[Some("ab"), None]),
-                b"B\0\0\0\x19\0s\0\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\0",
+                b"B\0\0\0\x17\0s\0\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\0",
             ),
             ("execute", execute("", 0), b"E\0\0\0\x09\0\0\0\0\0"),
             ("sync", sync(), b"S\0\0\0\x04"),
@@ -327,7 +331,8 @@ mod tests {
 
     #[test]
     fn messages_are_cut_off_whole() {
-        let wire = [Message::new(b'Z', b"I").encode(), Message::new(b'C', c_string("SELECT 1")).encode()].concat();
+        let wire =
+            [Message::new(b'Z', b"I").encode(), Message::new(b'C', c_string("SELECT 1")).encode()].concat();
         for cut in 0..wire.len() {
             let mut buffer = wire[..cut].to_vec();
             let mut got = Vec::new();

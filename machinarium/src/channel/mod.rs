@@ -10,7 +10,7 @@ mod local;
 pub mod oneshot;
 mod shared;
 
-use crate::coroutine::Co;
+use crate::coroutine::{Co, STEP_BYTES};
 use crate::deadline::Deadline;
 use crate::error::ChannelError;
 use crate::machine::Machine;
@@ -108,6 +108,7 @@ impl<T> Receiver<T> {
     pub fn recv(&mut self, co: &Co, by: Deadline) -> Result<T, ChannelError> {
         loop {
             if let Some(message) = self.try_recv()? {
+                co.spend(STEP_BYTES);
                 return Ok(message);
             }
             wait_any(co, &[Wait::Message(&*self)], by)?;

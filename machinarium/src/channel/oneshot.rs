@@ -1,10 +1,11 @@
 //! A single reply: the asker waits with a deadline and learns when nobody is left to answer.
 
-use super::{Receiver, Sender, SharedSender, local as local_channel, shared as shared_channel};
+use super::{Receiver, Receiving, Sender, SharedSender, local as local_channel, shared as shared_channel};
 use crate::coroutine::Co;
 use crate::deadline::Deadline;
 use crate::error::ChannelError;
 use crate::machine::Machine;
+use crate::sched::core::WaitId;
 use std::rc::Rc;
 
 /// The right to answer once. Dropping it unanswered tells the asker `Closed`.
@@ -48,6 +49,13 @@ impl<T> SharedReply<T> {
     }
 }
 
+impl<T> SharedReply<T> {
+    /// Whether the asker still waits.
+    pub fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
+}
+
 impl<T> From<SharedReply<T>> for Reply<T> {
     fn from(reply: SharedReply<T>) -> Reply<T> {
         Reply(Sender::Shared(reply.0))
@@ -69,5 +77,17 @@ impl<T> Answer<T> {
     /// `Closed`: it was dropped unanswered.
     pub fn try_take(&mut self) -> Result<Option<T>, ChannelError> {
         self.0.try_recv()
+    }
+}
+
+impl<T> super::sealed::Sealed for Answer<T> {}
+
+impl<T> Receiving for Answer<T> {
+    fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
+    fn set_waiter(&self, wait: Option<WaitId>) {
+        self.0.set_waiter(wait);
     }
 }

@@ -60,6 +60,13 @@ impl<T> SharedSender<T> {
     }
 }
 
+impl<T> SharedSender<T> {
+    /// Whether the receiver is still there.
+    pub fn is_wanted(&self) -> bool {
+        self.0.lock().receiver
+    }
+}
+
 impl<T> Clone for SharedSender<T> {
     fn clone(&self) -> Self {
         self.0.lock().senders += 1;

@@ -17,6 +17,8 @@ use switch::Parker;
 
 /// Work a coroutine may do between two parks before it gives way to the others of its machine, in bytes moved.
 const BUDGET_BYTES: usize = 512 * 1024;
+/// What taking a message or a connection counts: some thousand of them between two looks at the outside world.
+pub(crate) const STEP_BYTES: usize = 256;
 
 /// The running coroutine, seen from inside.
 pub struct Co {
@@ -54,6 +56,9 @@ impl Co {
         register: impl FnOnce(WaitId),
         cleanup: impl FnOnce(),
     ) -> Result<(), WaitError> {
+        if self.machine.is_ending() {
+            return Err(WaitError::Cancelled);
+        }
         let Some(wait) = self.machine.sched().begin_wait(self.id) else { return Err(WaitError::Cancelled) };
         register(wait);
         let timer = by.moment().map(|moment| self.machine.set_wait_timer(moment, wait));
@@ -70,6 +75,11 @@ impl Co {
         }
     }
 
+    /// Whether this coroutine was cancelled since it last waited: says so once, like a wait.
+    pub(crate) fn take_cancel(&self) -> bool {
+        !self.machine.is_ending() && self.machine.sched().take_cancel(self.id)
+    }
+
     /// Parks for this long.
     ///
     /// # Errors
@@ -84,14 +94,18 @@ impl Co {
     /// Lets everything else that is ready run first, and the machine look at its sockets.
     pub fn give_way(&self) {
         self.spent.set(0);
+        if self.machine.is_ending() {
+            return;
+        }
         self.machine.sched().give_way(self.id);
         self.parker.park();
     }
 
     /// Counts work done without parking; past the budget the coroutine gives way, so that one bulk transfer
-    /// cannot starve a thousand small queries.
+    /// cannot starve a thousand small queries. Reading, writing, receiving and accepting count by themselves;
+    /// whoever uses `try_read` and `try_write` counts here.
     pub fn spend(&self, bytes: usize) {
-        let spent = self.spent.get() + bytes;
+        let spent = self.spent.get().saturating_add(bytes);
         self.spent.set(spent);
         if spent >= BUDGET_BYTES {
             self.give_way();

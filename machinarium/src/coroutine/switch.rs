@@ -44,6 +44,11 @@ impl Suspended {
         }))
     }
 
+    /// Unwinds a coroutine that will not run again: its destructors run, on its stack. `Err`: one panicked.
+    pub(crate) fn unwind(self) -> std::thread::Result<()> {
+        catch_unwind(AssertUnwindSafe(|| drop(self)))
+    }
+
     /// Runs the coroutine until it parks, gives way or ends.
     pub(crate) fn resume(mut self, wake: Wake) -> Resumed {
         match catch_unwind(AssertUnwindSafe(|| self.0.resume(wake))) {

@@ -5,10 +5,12 @@
 
 pub(crate) mod buffer;
 mod detached;
+pub(crate) mod memory;
 pub(crate) mod socket;
 
 pub use buffer::{SCRATCH_BYTES, Scratch};
 pub use detached::DetachedIo;
+pub use memory::{detached_pair, pair};
 
 use crate::coroutine::Co;
 use crate::deadline::Deadline;
@@ -16,7 +18,7 @@ use crate::error::IoError;
 use crate::machine::Machine;
 use crate::net::addr::PeerAddr;
 use crate::reactor::{HostKey, Side, SourceId, Waiter};
-use crate::tls::stream::TlsStream;
+use crate::tls::stream::{Reading, TlsStream};
 use crate::wait_any::{Wait, wait_any};
 use socket::Socket;
 use std::io::{self, Read, Write};
@@ -64,10 +66,7 @@ pub struct Io {
 impl Io {
     pub(crate) fn adopt(machine: &Rc<Machine>, mut stream: Stream, writable: bool) -> Result<Io, IoError> {
         let source = machine.sources.borrow_mut().add(writable);
-        let registered = machine
-            .driver()
-            .registry()
-            .and_then(|registry| stream.socket_mut().register(registry, source.token()));
+        let registered = stream.socket_mut().register(machine, source);
         if let Err(error) = registered {
             machine.sources.borrow_mut().remove(source);
             return Err(IoError::Os(error));
@@ -103,11 +102,12 @@ impl Io {
 
     /// Reads what is there, without parking. `None`: nothing now. `Some(0)`: the peer has closed.
     ///
-    /// Makes no system call when the socket is known to be drained.
+    /// Makes no system call when the socket is known to be drained. `buf` is not empty.
     ///
     /// # Errors
     /// `Os` (reset and the like), `Tls`.
     pub fn try_read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, IoError> {
+        debug_assert!(!buf.is_empty(), "nothing read is how the end is told");
         self.operate(|stream| match stream {
             Stream::Plain(socket) => would_block(socket.read(buf)),
             Stream::Tls(tls) => tls.read(buf),
@@ -136,6 +136,7 @@ impl Io {
     pub fn read(&mut self, co: &Co, buf: &mut [u8], by: Deadline) -> Result<usize, IoError> {
         loop {
             if let Some(n) = self.try_read(buf)? {
+                co.spend(n);
                 return Ok(n);
             }
             wait_any(co, &[Wait::Readable(self)], by)?;
@@ -166,7 +167,10 @@ impl Io {
                 0 => {
                     wait_any(co, &[Wait::Writable(self)], by)?;
                 }
-                n => buf = &buf[n..],
+                n => {
+                    co.spend(n);
+                    buf = &buf[n..];
+                }
             }
         }
         Ok(())
@@ -177,7 +181,11 @@ impl Io {
         let ready = self.machine.sources.borrow().is_ready(self.source, Side::Read);
         match self.stream() {
             Stream::Plain(_) => ready,
-            Stream::Tls(tls) => ready || tls.holds_bytes(),
+            Stream::Tls(tls) => match tls.reading() {
+                Reading::Holds => true,
+                Reading::Drained => ready,
+                Reading::NeedsWrite => self.may_write(),
+            },
         }
     }
 
@@ -200,17 +208,27 @@ impl Io {
             Watch::Readable => Waiter::Host(key),
             Watch::Gone => Waiter::HostIfGone(key),
         };
-        self.set_waiter(Side::Read, waiter);
+        self.set_reader(waiter);
         true
     }
 
     /// Takes [`Io::watch`] back.
     pub fn unwatch(&self) {
-        self.set_waiter(Side::Read, Waiter::Nobody);
+        self.set_reader(Waiter::Nobody);
     }
 
     pub(crate) fn set_waiter(&self, side: Side, waiter: Waiter) {
         self.machine.sources.borrow_mut().watch(self.source, side, waiter);
+    }
+
+    /// Names who is told when a read may find something.
+    pub(crate) fn set_reader(&self, waiter: Waiter) {
+        self.set_waiter(Side::Read, waiter);
+        if let Stream::Tls(tls) = self.stream()
+            && tls.reading() == Reading::NeedsWrite
+        {
+            self.set_waiter(Side::Write, waiter);
+        }
     }
 
     /// Frees the connection from its machine, to be sent to another.
@@ -219,7 +237,10 @@ impl Io {
     }
 
     /// Swaps the stream for one made of it: how a plain connection becomes a TLS one.
-    pub(crate) fn replace_stream(&mut self, make: impl FnOnce(Stream) -> Result<Stream, IoError>) -> Result<(), IoError> {
+    pub(crate) fn replace_stream(
+        &mut self,
+        make: impl FnOnce(Stream) -> Result<Stream, IoError>,
+    ) -> Result<(), IoError> {
         let stream = self.stream.take().expect("a connection has its stream until it is detached");
         self.stream = Some(make(stream)?);
         Ok(())
@@ -257,12 +278,17 @@ impl Io {
     }
 
     /// Sends an end after what was written; reading goes on.
-    pub fn shutdown_write(&self) {
+    pub fn shutdown_write(&mut self) {
+        self.operate(|stream| {
+            if let Stream::Tls(tls) = stream {
+                tls.say_farewell();
+            }
+        });
         // An error says that the peer is gone, which reading will say as well.
-        socket2::SockRef::from(&self.fd()).shutdown(std::net::Shutdown::Write).ok();
+        self.stream().socket().transport.shutdown_write().ok();
     }
 
-    pub(crate) fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+    pub(crate) fn fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.stream().socket().transport.fd()
     }
 
@@ -273,9 +299,7 @@ impl Io {
 
     fn release(&mut self) -> Option<Stream> {
         let mut stream = self.stream.take()?;
-        if let Ok(registry) = self.machine.driver().registry()
-            && let Err(error) = stream.socket_mut().deregister(registry)
-        {
+        if let Err(error) = stream.socket_mut().deregister(&self.machine) {
             log::error!("a socket could not be taken from its machine: {error}");
         }
         self.machine.sources.borrow_mut().remove(self.source);

@@ -28,7 +28,7 @@ impl fmt::Display for Address {
 pub enum PeerAddr {
     /// An IP address and port.
     Tcp(SocketAddr),
-    /// A UNIX socket; the connecting end has no name.
+    /// A UNIX socket, whose connecting end has no name, or a [`pair`](crate::pair).
     Unix,
     /// The socket is no longer connected.
     Unknown,
@@ -38,14 +38,14 @@ impl PeerAddr {
     pub(crate) fn of_peer(transport: &Transport) -> PeerAddr {
         match transport {
             Transport::Tcp(stream) => stream.peer_addr().map_or(PeerAddr::Unknown, PeerAddr::Tcp),
-            Transport::Unix(_) => PeerAddr::Unix,
+            Transport::Unix(_) | Transport::Memory(_) => PeerAddr::Unix,
         }
     }
 
     pub(crate) fn of_local(transport: &Transport) -> PeerAddr {
         match transport {
             Transport::Tcp(stream) => stream.local_addr().map_or(PeerAddr::Unknown, PeerAddr::Tcp),
-            Transport::Unix(_) => PeerAddr::Unix,
+            Transport::Unix(_) | Transport::Memory(_) => PeerAddr::Unix,
         }
     }
 

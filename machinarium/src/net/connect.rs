@@ -9,6 +9,10 @@ use crate::io::{Io, Stream};
 use crate::wait_any::{Wait, wait_any};
 use mio::net::{TcpStream, UnixStream};
 use std::io;
+use std::time::Duration;
+
+/// Time between two tries at a UNIX socket whose backlog is full.
+const BACKLOG_RETRY: Duration = Duration::from_millis(10);
 
 /// Connects, parking until the peer answered.
 ///
@@ -31,8 +35,20 @@ pub fn connect(co: &Co, address: &Address, by: Deadline) -> Result<Io, IoError> 
             }
         }
         Address::Unix(path) => {
-            // A UNIX socket connects at once, or says EAGAIN when the listener's backlog is full.
-            let stream = UnixStream::connect(path).map_err(IoError::Os)?;
+            // A UNIX socket connects at once, or says EAGAIN when the listener's backlog is full: no event tells
+            // when there is room again.
+            let stream = loop {
+                match UnixStream::connect(path) {
+                    Ok(stream) => break stream,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        if by.has_passed(co.now()) {
+                            return Err(IoError::Deadline);
+                        }
+                        co.sleep(BACKLOG_RETRY)?;
+                    }
+                    Err(error) => return Err(IoError::Os(error)),
+                }
+            };
             Io::adopt(co.machine(), Stream::Plain(Socket::new(Transport::Unix(stream))), true)
         }
     }
@@ -41,6 +57,9 @@ pub fn connect(co: &Co, address: &Address, by: Deadline) -> Result<Io, IoError> 
 impl Io {
     /// The error the kernel has pending for this socket, once.
     fn take_error(&self) -> io::Result<Option<io::Error>> {
-        socket2::SockRef::from(&self.fd()).take_error()
+        match self.fd() {
+            Some(fd) => socket2::SockRef::from(&fd).take_error(),
+            None => Ok(None),
+        }
     }
 }

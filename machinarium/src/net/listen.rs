@@ -2,7 +2,7 @@
 
 use super::addr::{Address, PeerAddr};
 use super::options::TcpOptions;
-use crate::coroutine::Co;
+use crate::coroutine::{Co, STEP_BYTES};
 use crate::deadline::Deadline;
 use crate::error::IoError;
 use crate::io::socket::{Socket, Transport};
@@ -111,6 +111,7 @@ impl Listener {
                 };
                 match accepted {
                     Ok((transport, peer)) => {
+                        co.spend(STEP_BYTES);
                         return Ok((DetachedIo::new(Stream::Plain(Socket::new(transport))), peer));
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

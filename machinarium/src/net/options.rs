@@ -57,9 +57,9 @@ impl Io {
     /// # Errors
     /// The kernel's, of the first option it refuses.
     pub fn set_tcp_options(&self, options: &TcpOptions) -> io::Result<()> {
-        match self.peer_addr().port() {
-            Some(_) => options.apply(&self.fd()),
-            None => Ok(()),
+        match (self.peer_addr().port(), self.fd()) {
+            (Some(_), Some(fd)) => options.apply(&fd),
+            _ => Ok(()),
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct WaitId {
 
 /// Why a parked coroutine runs again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wake {
+pub(crate) enum Wake {
     /// Something it waits for may have happened: look again.
     Ready,
     /// Its deadline passed first.
@@ -39,7 +39,7 @@ pub enum Wake {
 
 /// In which order ready coroutines run.
 #[derive(Clone, Debug)]
-pub enum Order {
+pub(crate) enum Order {
     /// First come, first served: what a running program uses.
     Fifo,
     /// Any of the ready ones, drawn from this state: what tests use to find orders nobody thought of.
@@ -69,7 +69,7 @@ struct Entry {
 
 /// Ready queue and states of the coroutines of one machine.
 #[derive(Debug)]
-pub struct Scheduler {
+pub(crate) struct Scheduler {
     entries: Vec<Entry>,
     free: Vec<u32>,
     ready: VecDeque<u32>,
@@ -79,7 +79,7 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// An empty scheduler.
-    pub fn new(order: Order) -> Scheduler {
+    pub(crate) fn new(order: Order) -> Scheduler {
         Scheduler {
             entries: Vec::new(),
             free: Vec::new(),
@@ -90,7 +90,7 @@ impl Scheduler {
     }
 
     /// Adds a coroutine at the end of the ready queue.
-    pub fn spawn(&mut self) -> CoId {
+    pub(crate) fn spawn(&mut self) -> CoId {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -114,7 +114,7 @@ impl Scheduler {
     }
 
     /// Takes the next coroutine to run, with why it runs. `None`: everyone waits or has given way.
-    pub fn next(&mut self) -> Option<(CoId, Wake)> {
+    pub(crate) fn next(&mut self) -> Option<(CoId, Wake)> {
         let index = match &mut self.order {
             Order::Fifo => self.ready.pop_front()?,
             Order::Seeded(state) => {
@@ -133,7 +133,7 @@ impl Scheduler {
 
     /// Starts a wait of the running coroutine: what it registers with is told this id. A cancellation that
     /// came while it ran ends the wait before it began (`None`).
-    pub fn begin_wait(&mut self, id: CoId) -> Option<WaitId> {
+    pub(crate) fn begin_wait(&mut self, id: CoId) -> Option<WaitId> {
         let entry = self.entry(id);
         assert_eq!(entry.state, State::Running, "only the running coroutine can wait");
         if std::mem::take(&mut entry.cancel_asked) {
@@ -145,7 +145,7 @@ impl Scheduler {
     }
 
     /// Wakes the coroutine if it still is in this very wait; otherwise nothing happens (`false`).
-    pub fn wake(&mut self, wait: WaitId, cause: Wake) -> bool {
+    pub(crate) fn wake(&mut self, wait: WaitId, cause: Wake) -> bool {
         let Some(entry) = self.entries.get_mut(wait.index as usize) else { return false };
         if entry.wait != wait.wait || entry.state != State::Parked {
             return false;
@@ -156,7 +156,7 @@ impl Scheduler {
     }
 
     /// Lets the running coroutine run again only after the next look at the outside world.
-    pub fn give_way(&mut self, id: CoId) {
+    pub(crate) fn give_way(&mut self, id: CoId) {
         let entry = self.entry(id);
         assert_eq!(entry.state, State::Running, "only the running coroutine can give way");
         entry.state = State::Ready(Wake::Ready);
@@ -164,13 +164,13 @@ impl Scheduler {
     }
 
     /// Makes those that gave way ready again: called once per turn, after the outside world was looked at.
-    pub fn readmit(&mut self) {
+    pub(crate) fn readmit(&mut self) {
         self.ready.append(&mut self.yielded);
     }
 
     /// Asks a coroutine to stop: its current wait, or else its next one, ends as cancelled. Delivered once, so
     /// that clean-up may wait. `false`: it has ended.
-    pub fn cancel(&mut self, id: CoId) -> bool {
+    pub(crate) fn cancel(&mut self, id: CoId) -> bool {
         let Some(entry) = self.entries.get_mut(id.index as usize) else { return false };
         if entry.generation != id.generation || entry.state == State::Free {
             return false;
@@ -184,8 +184,21 @@ impl Scheduler {
         true
     }
 
+    /// Whether a cancellation waits for the running coroutine's next wait; it is delivered by this call.
+    pub(crate) fn take_cancel(&mut self, id: CoId) -> bool {
+        std::mem::take(&mut self.entry(id).cancel_asked)
+    }
+
+    /// A number that depends on the seed alone; `None`: nothing is random here.
+    pub(crate) fn draw(&mut self) -> Option<u64> {
+        match &mut self.order {
+            Order::Fifo => None,
+            Order::Seeded(state) => Some(step(state)),
+        }
+    }
+
     /// The running coroutine has ended; whoever joined it becomes ready.
-    pub fn finish(&mut self, id: CoId) {
+    pub(crate) fn finish(&mut self, id: CoId) {
         let entry = self.entry(id);
         assert_eq!(entry.state, State::Running, "only the running coroutine can end");
         entry.state = State::Free;
@@ -200,7 +213,7 @@ impl Scheduler {
     }
 
     /// Registers who is woken when `id` ends; `false`: it already has.
-    pub fn join(&mut self, id: CoId, wait: WaitId) -> bool {
+    pub(crate) fn join(&mut self, id: CoId, wait: WaitId) -> bool {
         match self.entries.get_mut(id.index as usize) {
             Some(entry) if entry.generation == id.generation && entry.state != State::Free => {
                 entry.joiner = Some(wait);
@@ -211,19 +224,19 @@ impl Scheduler {
     }
 
     /// Whether `id` has not ended.
-    pub fn is_alive(&self, id: CoId) -> bool {
+    pub(crate) fn is_alive(&self, id: CoId) -> bool {
         self.entries
             .get(id.index as usize)
             .is_some_and(|entry| entry.generation == id.generation && entry.state != State::Free)
     }
 
     /// Whether anybody could run now or after the next look at the outside world.
-    pub fn has_work(&self) -> bool {
+    pub(crate) fn has_work(&self) -> bool {
         !self.ready.is_empty() || !self.yielded.is_empty()
     }
 
     /// Coroutines that have not ended.
-    pub fn alive(&self) -> usize {
+    pub(crate) fn alive(&self) -> usize {
         self.entries.len() - self.free.len()
     }
 

@@ -7,7 +7,7 @@
 
 /// Names one timer; stale once it fired or was cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimerId {
+pub(crate) struct TimerId {
     index: u32,
     generation: u32,
 }
@@ -30,7 +30,7 @@ struct Entry<T> {
 
 /// A wheel of timers, each with a payload that is handed out when it fires.
 #[derive(Debug)]
-pub struct Timers<T> {
+pub(crate) struct Timers<T> {
     entries: Vec<Entry<T>>,
     free: u32,
     heads: Box<[u32]>,
@@ -47,7 +47,7 @@ impl<T> Default for Timers<T> {
 
 impl<T> Timers<T> {
     /// An empty wheel at time 0.
-    pub fn new() -> Timers<T> {
+    pub(crate) fn new() -> Timers<T> {
         Timers {
             entries: Vec::new(),
             free: NONE,
@@ -58,18 +58,8 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Timers that have neither fired nor been cancelled.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether no timer is set.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Sets a timer. A time that has passed fires at the next [`Timers::expire`] that moves the clock.
-    pub fn set(&mut self, at_ms: u64, payload: T) -> TimerId {
+    pub(crate) fn set(&mut self, at_ms: u64, payload: T) -> TimerId {
         let at_ms = at_ms.max(self.now_ms + 1);
         let index = if self.free == NONE {
             let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 timers");
@@ -90,7 +80,7 @@ impl<T> Timers<T> {
     }
 
     /// Takes a timer back; `None`: it fired or was cancelled before.
-    pub fn cancel(&mut self, id: TimerId) -> Option<T> {
+    pub(crate) fn cancel(&mut self, id: TimerId) -> Option<T> {
         let entry = self.entries.get(id.index as usize)?;
         if entry.generation != id.generation || entry.payload.is_none() {
             return None;
@@ -100,7 +90,7 @@ impl<T> Timers<T> {
     }
 
     /// Moves the clock to `now_ms` and takes out one timer that is due, if there is one: call until `None`.
-    pub fn expire(&mut self, now_ms: u64) -> Option<T> {
+    pub(crate) fn expire(&mut self, now_ms: u64) -> Option<T> {
         loop {
             if self.len == 0 {
                 self.now_ms = self.now_ms.max(now_ms);
@@ -122,7 +112,7 @@ impl<T> Timers<T> {
     }
 
     /// The earliest time at which [`Timers::expire`] has something to do: never later than the first timer.
-    pub fn next_ms(&self) -> Option<u64> {
+    pub(crate) fn next_ms(&self) -> Option<u64> {
         let mut earliest = None;
         for level in 0..LEVELS {
             if self.occupied[level] == 0 {
@@ -232,7 +222,7 @@ mod tests {
             timers.set(at, at);
             assert_eq!(fired(&mut timers, at - 1), [] as [u64; 0], "{at} early");
             assert_eq!(fired(&mut timers, at), [at], "{at} due");
-            assert!(timers.is_empty());
+            assert!(timers.len == 0);
         }
     }
 
@@ -263,17 +253,23 @@ mod tests {
                         model.insert((at, n), timers.set(at, n));
                     }
                     2 => {
-                        let Some((&key, &id)) = model.iter().nth((step(&mut state) % 8) as usize) else { continue };
+                        let Some((&key, &id)) = model.iter().nth((step(&mut state) % 8) as usize) else {
+                            continue;
+                        };
                         assert_eq!(timers.cancel(id), Some(key.1), "seed {seed}");
                         model.remove(&key);
                     }
                     _ => {
-                        if let (Some(next), Some((&(first, _), _))) = (timers.next_ms(), model.first_key_value()) {
+                        if let (Some(next), Some((&(first, _), _))) =
+                            (timers.next_ms(), model.first_key_value())
+                        {
                             assert!(next <= first, "seed {seed}: {next} is later than {first}");
                         }
                         now += step(&mut state) % (1 << (step(&mut state) % 22));
                         let mut due: Vec<u64> = Vec::new();
-                        while let Some((&(at, n), _)) = model.first_key_value().filter(|((at, _), _)| *at <= now) {
+                        while let Some((&(at, n), _)) =
+                            model.first_key_value().filter(|((at, _), _)| *at <= now)
+                        {
                             due.push(n);
                             model.remove(&(at, n));
                         }
@@ -283,7 +279,7 @@ mod tests {
                         assert_eq!(got, due, "seed {seed} at {now}");
                     }
                 }
-                assert_eq!(timers.len(), model.len(), "seed {seed}");
+                assert_eq!(timers.len, model.len(), "seed {seed}");
             }
         }
     }

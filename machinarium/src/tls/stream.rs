@@ -6,6 +6,7 @@ use crate::error::IoError;
 use crate::io::socket::Socket;
 use crate::io::{Io, Stream};
 use crate::wait_any::{Wait, wait_any};
+use openssl::error::ErrorStack;
 use openssl::ssl::{ErrorCode, Ssl, SslRef, SslStream};
 
 /// Which end of the handshake we are.
@@ -17,17 +18,39 @@ pub enum Role {
     Client,
 }
 
-/// A TLS connection.
+/// What reading waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    /// OpenSSL may hold bytes that no edge will announce: from a read that gave some to one that wanted more.
+    Holds,
+    /// OpenSSL needs bytes of the socket.
+    Drained,
+    /// OpenSSL must write before it can read on (an answer to a change of keys).
+    NeedsWrite,
+}
+
+/// How far the connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Life {
+    /// Left when the handshake is done, or fails.
+    Handshake,
+    /// Left by a fatal error, or by our farewell.
+    Open,
+    /// Nothing more is sent.
+    Over,
+}
+
+/// A TLS connection. Dropping it says farewell to the peer (close_notify) if the socket takes it.
 pub struct TlsStream {
     ssl: SslStream<Socket>,
-    /// OpenSSL may hold bytes that no edge will announce: true from a read that gave some to one that wanted more.
-    holds: bool,
+    reading: Reading,
+    life: Life,
 }
 
 impl TlsStream {
     pub(crate) fn new(ssl: Ssl, socket: Socket) -> Result<TlsStream, IoError> {
         let ssl = SslStream::new(ssl, socket).map_err(|error| IoError::Tls(error.to_string()))?;
-        Ok(TlsStream { ssl, holds: false })
+        Ok(TlsStream { ssl, reading: Reading::Drained, life: Life::Handshake })
     }
 
     pub(crate) fn socket(&self) -> &Socket {
@@ -38,8 +61,8 @@ impl TlsStream {
         self.ssl.get_mut()
     }
 
-    pub(crate) fn holds_bytes(&self) -> bool {
-        self.holds
+    pub(crate) fn reading(&self) -> Reading {
+        self.reading
     }
 
     /// OpenSSL's view of the connection: version, cipher, certificates.
@@ -48,49 +71,92 @@ impl TlsStream {
     }
 
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, IoError> {
+        forget_errors();
         match self.ssl.ssl_read(buf) {
             Ok(n) => {
-                self.holds = true;
+                self.reading = Reading::Holds;
                 Ok(Some(n))
             }
             Err(error) => match error.code() {
-                ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => {
-                    self.holds = false;
+                ErrorCode::WANT_READ => {
+                    self.reading = Reading::Drained;
+                    Ok(None)
+                }
+                ErrorCode::WANT_WRITE => {
+                    self.reading = Reading::NeedsWrite;
                     Ok(None)
                 }
                 ErrorCode::ZERO_RETURN => Ok(Some(0)),
-                _ => Err(tls_error(error)),
+                _ => Err(self.failed(error)),
             },
         }
     }
 
     pub(crate) fn write(&mut self, buf: &[u8]) -> Result<Option<usize>, IoError> {
+        forget_errors();
         match self.ssl.ssl_write(buf) {
             Ok(n) => Ok(Some(n)),
             Err(error) => match error.code() {
+                // Only a renegotiation, which is switched off, makes a write wait for a read.
                 ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => Ok(None),
-                _ => Err(tls_error(error)),
+                _ => Err(self.failed(error)),
             },
         }
     }
 
     /// One step of the handshake: `None` when done, else what the socket must become.
     fn handshake(&mut self, role: Role) -> Result<Option<ErrorCode>, IoError> {
+        forget_errors();
         let step = match role {
             Role::Server => self.ssl.accept(),
             Role::Client => self.ssl.connect(),
         };
         match step {
             Ok(()) => {
-                self.holds = true;
+                self.reading = Reading::Holds;
+                self.life = Life::Open;
                 Ok(None)
             }
             Err(error) => match error.code() {
                 code @ (ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => Ok(Some(code)),
-                _ => Err(tls_error(error)),
+                _ => Err(self.failed(error)),
             },
         }
     }
+
+    /// Tells the peer that nothing more is sent, once. A socket that takes nothing loses it.
+    pub(crate) fn say_farewell(&mut self) {
+        if self.life == Life::Open {
+            self.life = Life::Over;
+            forget_errors();
+            self.ssl.shutdown().ok();
+        }
+    }
+
+    /// After a fatal error OpenSSL must not be asked to send anything.
+    fn failed(&mut self, error: openssl::ssl::Error) -> IoError {
+        self.life = Life::Over;
+        match error.into_io_error() {
+            Ok(io) => IoError::Os(io),
+            Err(error) if matches!(error.code(), ErrorCode::SYSCALL | ErrorCode::ZERO_RETURN) => {
+                IoError::Closed
+            }
+            Err(error) => IoError::Tls(error.to_string()),
+        }
+    }
+}
+
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        // What the machine knows of the socket is not at hand here, so that it is tried.
+        self.socket_mut().may_write = true;
+        self.say_farewell();
+    }
+}
+
+/// OpenSSL judges a call by the errors of its thread, so those of other calls must not lie around.
+fn forget_errors() {
+    drop(ErrorStack::get());
 }
 
 impl Io {
@@ -111,13 +177,5 @@ impl Io {
                 Some(_) => wait_any(co, &[Wait::Readable(self)], by)?,
             };
         }
-    }
-}
-
-fn tls_error(error: openssl::ssl::Error) -> IoError {
-    match error.into_io_error() {
-        Ok(io) => IoError::Os(io),
-        Err(error) if error.code() == ErrorCode::SYSCALL => IoError::Closed,
-        Err(error) => IoError::Tls(error.to_string()),
     }
 }

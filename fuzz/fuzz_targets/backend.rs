@@ -1,0 +1,3 @@
+//! Messages of a server.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kiwi::fuzz_backend(data));

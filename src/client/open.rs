@@ -1,0 +1,269 @@
+//! From an accepted connection to a client at rest: startup, route, authentication, greeting.
+
+use crate::auth;
+use crate::base::ids::{ClientId, ClientKey};
+use crate::client::fault::{Fault, Forward, PoolFacts};
+use crate::client::startup::{self, Hello, Terms};
+use crate::client::wire::Wire;
+use crate::client::{Client, Names, Wanted, cancel_request, cleanup, ready};
+use crate::log::{Who, log_error, log_info};
+use crate::relay::RelayFault;
+use crate::relay::observe::LogQueries;
+use crate::router::{Admitted, Candidate, Encrypted, Greeting, ToRouter, Visitor};
+use crate::rules::Route;
+use crate::worker::Worker;
+use crate::worker::entry::Entry;
+use kiwi::backend::auth::Authentication;
+use kiwi::params::{self, Params};
+use kiwi::startup::{Replication, StartupMessage};
+use machinarium::net::addr::PeerAddr;
+use machinarium::{Co, Deadline, DetachedIo, Io};
+use odyssey_config::model::{Rule, StorageKind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A connection as the listener handed it over.
+pub struct Arrival {
+    /// The connection.
+    pub io: DetachedIo,
+    /// Its address.
+    pub peer: PeerAddr,
+    /// Index of its listener.
+    pub listener: usize,
+    /// The global `client_max`, if this one is beyond it.
+    pub refused: Option<u32>,
+}
+
+/// What a connection was accepted under.
+struct Offered {
+    listener: usize,
+    refused: Option<u32>,
+}
+
+/// Runs a connection's login and lays the client to rest, or tells it why not and closes.
+pub fn run(co: &Co, worker: &Rc<Worker>, arrival: Arrival) {
+    let mut visit = Visit::new(worker, arrival.peer);
+    let rules = worker.facilities.rules();
+    if rules.config.global.log_session {
+        let peer = arrival.peer;
+        log_info!(&visit.who(), "startup", "new client connection {peer}");
+    }
+    let Arrival { io, listener, refused, .. } = arrival;
+    let io = match io.attach(co) {
+        Ok(io) => io,
+        Err(error) => return log_error!(&visit.who(), "startup", "connection could not be registered: {error}"),
+    };
+    let terms = Offered { listener, refused };
+    // One deadline for the whole login, however the client drips its bytes.
+    let limit = rules.config.listens[listener].client_login_timeout;
+    let mut wire = Wire::new(io, Deadline::after(co.now(), limit));
+    match open(co, &mut visit, &terms, &mut wire) {
+        Ok(None) => {}
+        Ok(Some(welcome)) if welcome.route.storage().kind == StorageKind::Local => {
+            hand_to_console(co, &mut visit, welcome, wire);
+        }
+        Ok(Some(welcome)) => begin(co, &mut visit, welcome, wire),
+        Err(fault) => refuse(co, wire.into_parts().0, &visit, &fault),
+    }
+}
+
+/// What is known of a client before it has a session.
+struct Visit {
+    worker: Rc<Worker>,
+    entry: Option<Entry>,
+    id: ClientId,
+    peer: PeerAddr,
+    names: Option<Rc<Names>>,
+    route: Option<Arc<Route>>,
+}
+
+impl Visit {
+    fn new(worker: &Rc<Worker>, peer: PeerAddr) -> Visit {
+        let id = ClientId::random();
+        Visit {
+            worker: Rc::clone(worker),
+            entry: Some(Entry::new(worker, id, peer)),
+            id,
+            peer,
+            names: None,
+            route: None,
+        }
+    }
+
+    fn who(&self) -> Who<'_> {
+        Who {
+            client: Some(self.id),
+            user: self.names.as_ref().map(|names| &*names.user),
+            database: self.names.as_ref().map(|names| &*names.database),
+            peer: Some(self.peer),
+            ..Who::default()
+        }
+    }
+}
+
+/// The steps of a login. `None`: the connection wanted something else, and is done.
+fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Result<Option<Welcome>, Fault> {
+    let worker = Rc::clone(&visit.worker);
+    if let Some(limit) = offered.refused {
+        return Err(Fault::TooManyClients(limit));
+    }
+    let rules = worker.facilities.rules();
+    let listen = &rules.config.listens[offered.listener];
+    let terms = Terms { mode: listen.tls.mode, tls: worker.facilities.listener_tls[offered.listener].as_ref() };
+    let hello = match startup::read(co, wire, &terms)? {
+        Hello::Session(hello) => hello,
+        Hello::Cancel(key) => {
+            cancel_request::forward(co, &worker.router, key, wire.by);
+            return Ok(None);
+        }
+    };
+    let names = Rc::new(Names { user: text(hello.user()).into(), database: text(hello.database()).into() });
+    visit.names = Some(Rc::clone(&names));
+    match hello.replication() {
+        Replication::None => {}
+        Replication::Invalid => return Err(Fault::BadReplication),
+        Replication::Physical | Replication::Logical => return Err(Fault::NoReplication),
+    }
+    let key = ClientKey::random();
+    let Admitted { route, greeting } = admit(co, visit, wire, &names, key)?;
+    if let Some(entry) = &mut visit.entry {
+        entry.admitted(key, route.id);
+    }
+    visit.route = Some(Arc::clone(&route));
+    auth::check(co, &worker.facilities, wire, route.rule(), &names)?;
+    Authentication::Ok.write(wire.out());
+    let wanted = Wanted::new(wanted(&hello, route.rule()));
+    Ok(Some(Welcome { key, route, greeting, names, wanted }))
+}
+
+/// What a login ended with.
+struct Welcome {
+    key: ClientKey,
+    route: Arc<Route>,
+    greeting: Option<Greeting>,
+    names: Rc<Names>,
+    wanted: Wanted,
+}
+
+/// Lets the client into its session: tells it of the server, and lays it to rest.
+fn begin(co: &Co, visit: &mut Visit, welcome: Welcome, wire: Wire) {
+    let Welcome { key, route, greeting, names, wanted } = welcome;
+    let by = wire.by;
+    let (io, input, mut out) = wire.into_parts();
+    let entry = visit.entry.take().expect("a visit has its entry until its session begins");
+    let global = &visit.worker.facilities.rules().config.global;
+    let logged = global.log_query || route.rule().log_query;
+    let mut client = Box::new(Client {
+        id: visit.id,
+        io,
+        pool: visit.worker.pool(&route, greeting),
+        names,
+        peer: visit.peer,
+        wanted,
+        input,
+        entry,
+        server: None,
+        timer: None,
+        log_queries: if logged { LogQueries::Yes } else { LogQueries::No },
+    });
+    client.entry.enroll(&client);
+    match ready::greeting(co, &client) {
+        Ok(greeting) => ready::announce(&greeting, &client.wanted.params, key, &mut out),
+        Err(fault) => return cleanup::run(co, client, Some(fault)),
+    }
+    if let Err(error) = client.io.write_all(co, &out, by) {
+        return cleanup::run(co, client, Some(Fault::Relay(RelayFault::ClientGone(Some(error)))));
+    }
+    if global.log_session {
+        let (peer, title) = (client.peer, route.rule().title());
+        log_info!(&client.who(), "setup", "client connection from {peer} to route {title} accepted");
+    }
+    Worker::lay_down(client);
+}
+
+fn admit(
+    co: &Co,
+    visit: &Visit,
+    wire: &Wire,
+    names: &Names,
+    key: ClientKey,
+) -> Result<Admitted, Fault> {
+    let worker = &visit.worker;
+    let (reply, answer) = worker.oneshot();
+    let candidate = Box::new(Candidate {
+        id: visit.id,
+        database: names.database.to_string(),
+        user: names.user.to_string(),
+        peer: visit.peer,
+        encrypted: if wire.io.tls().is_some() { Encrypted::Yes } else { Encrypted::No },
+        key,
+        slot: visit.entry.as_ref().map_or(0, Entry::slot),
+    });
+    worker.router.say(ToRouter::Admit { candidate, worker: worker.id, reply });
+    answer.wait(co, wire.by).unwrap_or(Err(Fault::Internal("the router did not answer")))
+}
+
+/// Sends a client of a console route, logged in, to the system machine.
+fn hand_to_console(co: &Co, visit: &mut Visit, welcome: Welcome, mut wire: Wire) {
+    if wire.flush(co).is_err() {
+        return;
+    }
+    let (io, surplus, _) = wire.into_parts();
+    if let Some(entry) = visit.entry.take() {
+        entry.hand_over();
+    }
+    visit.worker.router.say(ToRouter::Console(Box::new(Visitor {
+        id: visit.id,
+        peer: visit.peer,
+        io: io.detach(),
+        route: welcome.route,
+        key: welcome.key,
+        surplus,
+        user: Arc::clone(&welcome.names.user),
+        database: Arc::clone(&welcome.names.database),
+    })));
+}
+
+/// What the client's startup packet and the rule's `options` want the session to have.
+fn wanted(hello: &StartupMessage, rule: &Rule) -> Params {
+    let mut wanted = Params::default();
+    if let Some(options) = hello.options() {
+        params::parse_options(options, |name, value| {
+            wanted.set(name, value);
+        });
+    }
+    for (name, value) in hello.settings() {
+        if params::is_tracked(name) {
+            wanted.set(name, value);
+        }
+    }
+    for (name, value) in &rule.options {
+        if params::is_tracked(name.as_bytes()) {
+            wanted.set(name.as_bytes(), value.as_bytes());
+        }
+    }
+    wanted
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Tells a client that gets no session why, as far as it may know.
+fn refuse(co: &Co, mut io: Io, visit: &Visit, fault: &Fault) {
+    let (title, size, show_id, forward) = match &visit.route {
+        None => (String::new(), 0, true, Forward::Nothing),
+        Some(route) => {
+            let rule = route.rule();
+            let forward = if rule.client_fwd_error { Forward::ServerErrors } else { Forward::Nothing };
+            (route.title(), rule.pool.size, rule.client_show_id, forward)
+        }
+    };
+    let facts = PoolFacts { title: &title, size, server: "" };
+    log_error!(&visit.who(), "startup", "{}", fault.for_log(&facts));
+    if let Some(told) = fault.told(forward, &facts) {
+        let mut out = Vec::new();
+        told.write(&mut out, &cleanup::prefix(&visit.id.to_string(), show_id));
+        cleanup::farewell(co, &mut io, &out);
+    }
+}

@@ -1,0 +1,191 @@
+//! The process: command line, configuration, log, and then the system machine.
+
+use crate::cli::{self, Build, Cli, Options, Stdout, Task, Usage, Verbosity};
+use crate::log::{self, Guard, LogHandle, Who, log_error, log_info};
+use crate::rules::Rules;
+use crate::system;
+use crate::worker::context::Shared;
+use machinarium::dns::Resolver;
+use machinarium::offload::Offload;
+use machinarium::tls::config::{ClientVerify, ServerTls, ServerTlsFiles};
+use machinarium::{Machine, signal};
+use odyssey_config::{Config, FileLoader, Level, Listen, TlsMode};
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Helper threads for what takes long: deriving secrets.
+const OFFLOAD_THREADS: usize = 2;
+/// Derivations waiting for a helper thread, at most.
+const OFFLOAD_QUEUE: usize = 1024;
+
+/// The whole program; returns its exit status.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Before any thread starts: a signal is read by the system machine only.
+    if let Err(error) = signal::block(&system::SIGNALS) {
+        eprint(&format!("signals could not be blocked: {error}\n"));
+        return ExitCode::FAILURE;
+    }
+    let mut args = args.into_iter();
+    let argv0 = args.next().map_or_else(|| "odyssey".to_owned(), |name| name.to_string_lossy().into_owned());
+    let options = match cli::parse(args) {
+        Ok(Cli::Start(options)) => options,
+        Ok(Cli::Version) => return print(&Build::current().version_text()),
+        Ok(Cli::Help) => return print(&cli::help_text(&argv0)),
+        Ok(Cli::Usage) => return print(&cli::usage_text(&argv0)),
+        Err(usage) => return misused(&usage, &argv0),
+    };
+    log::install();
+    match serve(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed) => ExitCode::FAILURE,
+    }
+}
+
+/// The process ends with an error that was logged.
+struct Failed;
+
+fn serve(options: &Options) -> Result<(), Failed> {
+    let who = Who::default();
+    if options.task == Task::Serve {
+        log_info!(&who, "startup", "Starting Odyssey");
+    }
+    let mut config = read(&options.config)?;
+    if options.task == Task::Check {
+        log_info!(&who, "config", "config is valid");
+        return Ok(());
+    }
+    apply(options, &mut config);
+    let (log, guard) = open_log(&config)?;
+    log_info!(&who, "init", "{}", Build::current().start_line());
+    log_info!(&who, "init", "using configuration file '{}'", options.config.display());
+    let ended = run(config, log);
+    drop(guard);
+    ended
+}
+
+/// Reads the configuration; everything found is logged.
+fn read(path: &Path) -> Result<Config, Failed> {
+    let who = Who::default();
+    let outcome = odyssey_config::parse(&FileLoader, &path.to_string_lossy());
+    for diagnostic in &outcome.diagnostics {
+        for line in diagnostic.render().lines() {
+            match diagnostic.level {
+                Level::Error => log_error!(&who, "config", "{line}"),
+                Level::Warning => log_info!(&who, "config", "{line}"),
+            }
+        }
+    }
+    let config = outcome.config.ok_or(Failed)?;
+    for note in &config.notes {
+        log_info!(&who, "rules", "{note}");
+    }
+    for directive in &config.not_effective {
+        log_info!(&who, "config", "{directive}");
+    }
+    Ok(config)
+}
+
+/// What the command line says goes before the file.
+fn apply(options: &Options, config: &mut Config) {
+    if options.stdout == Stdout::Always {
+        config.global.log_to_stdout = true;
+    }
+    let on = match options.verbosity {
+        Verbosity::AsConfigured => return,
+        Verbosity::Silent => false,
+        Verbosity::Verbose => true,
+    };
+    let global = &mut config.global;
+    (global.log_debug, global.log_session, global.log_query, global.log_stats) = (on, on, on, on);
+    for rule in &mut config.rules {
+        (rule.log_debug, rule.log_query) = (on, on);
+    }
+}
+
+fn open_log(config: &Config) -> Result<(LogHandle, Guard), Failed> {
+    log::configure(log::Settings::from(&config.global)).map_err(|fault| {
+        log_error!(&Who::default(), "init", "{fault}");
+        Failed
+    })
+}
+
+fn run(config: Config, log: LogHandle) -> Result<(), Failed> {
+    let who = Who::default();
+    let listener_tls: Result<Arc<[_]>, Failed> = config.listens.iter().map(listener_tls).collect();
+    let global = &config.global;
+    let threads = usize::try_from(global.resolvers).unwrap_or(1);
+    let resolver = Resolver::new(threads, global.dns_cache_ttl);
+    let offload = Offload::new("offload", OFFLOAD_THREADS, OFFLOAD_QUEUE);
+    let rules = Arc::new(Rules { version: 1, config });
+    let spec = system::spec("system", &rules);
+    let shared = Shared { rules, resolver, offload, listener_tls: listener_tls? };
+    let ended = Rc::new(Cell::new(None));
+    let outcome = Rc::clone(&ended);
+    let machine = Machine::run_here(&spec, move |co| outcome.set(Some(system::run(co, shared, &log))));
+    if let Err(error) = machine {
+        log_error!(&who, "system", "the system machine could not run: {error}");
+        return Err(Failed);
+    }
+    match ended.take() {
+        Some(Ok(())) => Ok(()),
+        Some(Err(fault)) => {
+            log_error!(&who, "system", "{fault}");
+            Err(Failed)
+        }
+        None => Err(Failed),
+    }
+}
+
+/// The TLS context of a listener; `None`: it offers none.
+fn listener_tls(listen: &Listen) -> Result<Option<ServerTls>, Failed> {
+    let tls = &listen.tls;
+    let verify = match tls.mode {
+        TlsMode::Disable => return Ok(None),
+        TlsMode::Allow | TlsMode::Prefer => ClientVerify::None,
+        TlsMode::Require => ClientVerify::IfGiven,
+        TlsMode::VerifyCa | TlsMode::VerifyFull => ClientVerify::Required,
+    };
+    let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else {
+        log_error!(&Who::default(), "tls", "listener on port {} has tls on, but no certificate and key", listen.port);
+        return Err(Failed);
+    };
+    let files = ServerTlsFiles {
+        cert: cert.into(),
+        key: key.into(),
+        ca: tls.ca.as_ref().map(Into::into),
+        verify,
+    };
+    ServerTls::new(&files).map(Some).map_err(|error| {
+        log_error!(&Who::default(), "tls", "{error}");
+        Failed
+    })
+}
+
+fn misused(usage: &Usage, argv0: &str) -> ExitCode {
+    match usage {
+        Usage::Option(fault) => eprint(&fault.option_text(argv0)),
+        Usage::Path => {
+            log::install();
+            for line in Usage::path_lines(argv0, &Build::current()) {
+                log_info!(&Who::default(), "init", "{line}");
+            }
+        }
+    }
+    ExitCode::FAILURE
+}
+
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    // Nobody may be reading: that is no failure of ours.
+    std::io::stdout().write_all(text.as_bytes()).ok();
+    ExitCode::SUCCESS
+}
+
+fn eprint(text: &str) {
+    use std::io::Write;
+    std::io::stderr().write_all(text.as_bytes()).ok();
+}

@@ -1,0 +1,121 @@
+//! Dialling a server: addresses in order, each with its own deadline, then TLS if the storage wants it.
+
+use crate::server::login::{Credentials, LoginFault};
+use crate::server::{Server, login};
+use crate::worker::context::Facilities;
+use machinarium::net::addr::Address;
+use machinarium::net::connect::connect;
+use machinarium::{Co, Deadline, Io, IoError};
+use odyssey_config::model::{EndpointAddress, Storage, StorageKind};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why no server connection could be made.
+#[derive(Debug)]
+pub enum ConnectFault {
+    /// The storage has no endpoint a client's server could be at.
+    NoEndpoint,
+    /// The host's name has no address, or could not be resolved in time.
+    Resolve {
+        /// The host and port.
+        endpoint: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// No address of the endpoint answered.
+    Connect {
+        /// The last address tried.
+        address: String,
+        /// What happened there.
+        source: IoError,
+    },
+    /// It answered, but did not let us in.
+    Login(LoginFault),
+}
+
+impl fmt::Display for ConnectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConnectFault::NoEndpoint => f.write_str("the storage has no endpoint"),
+            ConnectFault::Resolve { endpoint, reason } => write!(f, "failed to resolve {endpoint}: {reason}"),
+            ConnectFault::Connect { address, source } => write!(f, "failed to connect to {address}: {source}"),
+            ConnectFault::Login(fault) => write!(f, "failed to log in: {fault}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectFault {}
+
+/// Connects to the storage's first endpoint that answers, and logs in.
+///
+/// # Errors
+/// See [`ConnectFault`]; with several endpoints or addresses, of the last one tried.
+pub fn dial(
+    co: &Co,
+    facilities: &Facilities,
+    storage: &Storage,
+    credentials: &Credentials<'_>,
+) -> Result<Server, ConnectFault> {
+    debug_assert_eq!(storage.kind, StorageKind::Remote, "the console has no server");
+    let mut last = ConnectFault::NoEndpoint;
+    for endpoint in &storage.endpoints {
+        match dial_endpoint(co, facilities, &endpoint.address, credentials) {
+            Ok(server) => return Ok(server),
+            // It is there and has answered: another endpoint would only hide what it said.
+            Err(fault @ ConnectFault::Login(LoginFault::Refused(_))) => return Err(fault),
+            Err(fault) => last = fault,
+        }
+    }
+    Err(last)
+}
+
+fn dial_endpoint(
+    co: &Co,
+    facilities: &Facilities,
+    endpoint: &EndpointAddress,
+    credentials: &Credentials<'_>,
+) -> Result<Server, ConnectFault> {
+    let (io, address) = reach(co, facilities, endpoint)?;
+    let by = limit(co, facilities);
+    login::run(co, facilities, io, address, credentials, by).map_err(ConnectFault::Login)
+}
+
+/// Connects to one endpoint: each of its addresses in turn.
+///
+/// # Errors
+/// `Resolve`, `Connect`.
+pub fn reach(
+    co: &Co,
+    facilities: &Facilities,
+    endpoint: &EndpointAddress,
+) -> Result<(Io, Address), ConnectFault> {
+    let addresses = match endpoint {
+        EndpointAddress::Unix(path) => vec![Address::Unix(PathBuf::from(path))],
+        EndpointAddress::Tcp { host, port } => {
+            let resolved = facilities.resolver.resolve(co, host, *port, limit(co, facilities));
+            let resolved = resolved.map_err(|error| ConnectFault::Resolve {
+                endpoint: format!("{host}:{port}"),
+                reason: error.to_string(),
+            })?;
+            resolved.into_iter().map(Address::Tcp).collect()
+        }
+    };
+    let mut last = ConnectFault::NoEndpoint;
+    for address in addresses {
+        match connect(co, &address, limit(co, facilities)) {
+            Ok(io) => {
+                if let Err(error) = io.set_tcp_options(&facilities.tcp_options()) {
+                    log::debug!("options of a server's socket were refused: {error}");
+                }
+                return Ok((io, address));
+            }
+            Err(source) => last = ConnectFault::Connect { address: address.to_string(), source },
+        }
+    }
+    Err(last)
+}
+
+fn limit(co: &Co, facilities: &Facilities) -> Deadline {
+    let limit = facilities.rules().config.global.backend_connect_timeout;
+    Deadline::maybe(co.now(), limit, "the operator switched the connect timeout off")
+}

@@ -1,0 +1,113 @@
+//! Console sessions: the io around the pure [`Console`], and gathering what workers report.
+
+use crate::base::limits::REPORT_DEADLINE;
+use crate::cli::Build;
+use crate::console::{Console, Facts, Needs, Paused, Step};
+use crate::log::{Who, log_error};
+use crate::router::{RouterHandle, ToRouter, ToWorker, Visitor};
+use crate::rules::Rules;
+use crate::stats::snapshot::Report;
+use crate::system::census::Census;
+use kiwi::frame::{self, Limits};
+use machinarium::channel::{Sender, oneshot};
+use machinarium::{Co, Deadline, Io};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What console sessions may ask.
+pub struct Desk {
+    /// The rules in force.
+    pub rules: Arc<Rules>,
+    /// Every worker.
+    pub workers: Rc<[Sender<ToWorker>]>,
+    /// The way to the router.
+    pub router: RouterHandle,
+    /// Connections.
+    pub census: Rc<Census>,
+}
+
+/// Serves one console session until its client leaves.
+pub fn serve(co: &Co, desk: &Desk, visitor: Visitor) {
+    let Visitor { id, peer, io, route, key, surplus, user, database } = visitor;
+    let who = Who {
+        client: Some(id),
+        user: Some(&user),
+        database: Some(&database),
+        peer: Some(peer),
+        ..Who::default()
+    };
+    if let Ok(mut io) = io.attach(co) {
+        let mut console = Console::of_rule(id, route.rule());
+        converse(co, desk, &mut io, &mut console, surplus, &who);
+    }
+    desk.router.say(ToRouter::Left { key: Some(key), route: Some(route.id) });
+}
+
+fn converse(co: &Co, desk: &Desk, io: &mut Io, console: &mut Console, mut bytes: Vec<u8>, who: &Who<'_>) {
+    let by = Deadline::never("an operator may keep a session open");
+    if io.write_all(co, &Console::welcome(&Build::current()), by).is_err() {
+        return;
+    }
+    loop {
+        let header = match frame::header(&bytes, &Limits::authentication()) {
+            Ok(header) => header,
+            Err(error) => return log_error!(who, "console", "bad console command: {error}"),
+        };
+        let Some(len) = header.map(|header| header.len).filter(|len| *len <= bytes.len()) else {
+            let mut chunk = [0; 4096];
+            match io.read(co, &mut chunk, by) {
+                Ok(0) | Err(_) => return,
+                Ok(n) => bytes.extend_from_slice(&chunk[..n]),
+            }
+            continue;
+        };
+        let message: Vec<u8> = bytes.drain(..len).collect();
+        let reply = match console.message(&message) {
+            Step::End => return,
+            Step::Reply(reply) => reply,
+            Step::Refused { reply, why } => {
+                log_error!(who, "console", "{}", crate::log::Printable(&why));
+                reply
+            }
+            Step::KillClient(id) => {
+                for worker in desk.workers.iter() {
+                    worker.send(ToWorker::Kill { id }).ok();
+                }
+                console.done()
+            }
+            Step::Show(show) => {
+                let reports = match show.needs() {
+                    Needs::Nothing => Vec::new(),
+                    Needs::Reports => gather(co, desk),
+                };
+                let facts = Facts {
+                    build: &Build::current(),
+                    config: &desk.rules.config,
+                    reports: &reports,
+                    paused: Paused::No,
+                    clients_connected: u64::from(desk.census.connected()),
+                    clients_routing: 0,
+                };
+                console.show(show, &facts)
+            }
+        };
+        if io.write_all(co, &reply, by).is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks every worker at once, and waits for all within one deadline. One that does not answer is left out.
+fn gather(co: &Co, desk: &Desk) -> Vec<Report> {
+    let by = Deadline::after(co.now(), REPORT_DEADLINE);
+    let asked: Vec<_> = desk
+        .workers
+        .iter()
+        .map(|worker| {
+            let (reply, answer) = oneshot::shared(co.machine());
+            worker.send(ToWorker::Report { reply: reply.into() }).ok();
+            answer
+        })
+        .collect();
+    asked.into_iter().filter_map(|answer| answer.wait(co, by).ok()).collect()
+}

@@ -1,0 +1,157 @@
+//! What coroutines of a worker may use: rules, resolver, the pool of helper threads, derived secrets.
+
+use crate::rules::Rules;
+use crate::server::login::LoginFault;
+use kiwi::scram::client::ScramClient;
+use kiwi::scram::verifier::Verifier;
+use machinarium::dns::Resolver;
+use machinarium::net::options::{Keepalive, TcpOptions};
+use machinarium::offload::Offload;
+use machinarium::tls::config::ServerTls;
+use machinarium::{Co, Deadline};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Derived secrets kept by one worker, at most; beyond it they are derived anew.
+const SECRETS_KEPT: usize = 10_000;
+
+/// Rounds for a verifier made of a plain password: what PostgreSQL uses.
+const SCRAM_ITERATIONS: u32 = 4096;
+
+/// What PBKDF2 was run over.
+#[derive(PartialEq, Eq, Hash)]
+struct Derivation {
+    password: Box<[u8]>,
+    salt: Box<[u8]>,
+    iterations: u32,
+}
+
+/// What coroutines of a worker may use.
+pub struct Facilities {
+    rules: RefCell<Arc<Rules>>,
+    /// Host names to addresses, on helper threads.
+    pub resolver: Resolver,
+    /// Helper threads for what takes long.
+    pub offload: Offload,
+    /// TLS contexts by listener.
+    pub listener_tls: Arc<[Option<ServerTls>]>,
+    verifiers: RefCell<HashMap<Box<str>, Rc<Verifier>>>,
+    salted: RefCell<HashMap<Derivation, [u8; 32]>>,
+}
+
+/// The parts of [`Facilities`] that every worker shares; made once, sent to each.
+#[derive(Clone)]
+pub struct Shared {
+    /// The first version of the rules.
+    pub rules: Arc<Rules>,
+    /// Host names to addresses.
+    pub resolver: Resolver,
+    /// Helper threads.
+    pub offload: Offload,
+    /// TLS contexts by listener.
+    pub listener_tls: Arc<[Option<ServerTls>]>,
+}
+
+impl Facilities {
+    /// For one worker.
+    pub fn new(shared: Shared) -> Facilities {
+        Facilities {
+            rules: RefCell::new(shared.rules),
+            resolver: shared.resolver,
+            offload: shared.offload,
+            listener_tls: shared.listener_tls,
+            verifiers: RefCell::default(),
+            salted: RefCell::default(),
+        }
+    }
+
+    /// The version of the rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.borrow())
+    }
+
+    /// Options of TCP sockets, by the global section.
+    pub fn tcp_options(&self) -> TcpOptions {
+        tcp_options(&self.rules())
+    }
+
+    /// The verifier a client's SCRAM proof is checked against: parsed if the secret is one, else derived from it
+    /// once and kept.
+    ///
+    /// # Errors
+    /// The helper threads are overloaded, or `by` passed: the client is refused.
+    pub fn verifier(&self, co: &Co, secret: &str, by: Deadline) -> Result<Rc<Verifier>, &'static str> {
+        if let Some(verifier) = self.verifiers.borrow().get(secret) {
+            return Ok(Rc::clone(verifier));
+        }
+        let verifier = match Verifier::parse(secret) {
+            Some(verifier) => verifier,
+            None => {
+                let (password, salt) = (secret.to_owned(), Verifier::random_salt());
+                let derive = move || Verifier::derive(password.as_bytes(), &salt, SCRAM_ITERATIONS);
+                self.offload.run(co, by, derive).map_err(|_| "secret could not be derived")?
+            }
+        };
+        let verifier = Rc::new(verifier);
+        let mut kept = self.verifiers.borrow_mut();
+        if kept.len() < SECRETS_KEPT {
+            kept.insert(secret.into(), Rc::clone(&verifier));
+        }
+        Ok(verifier)
+    }
+
+    /// Answers a server's SCRAM challenge with the password; PBKDF2 runs once per password, salt and iterations,
+    /// on a helper thread.
+    ///
+    /// # Errors
+    /// `Scram`: the challenge is malformed or asks for too much.
+    pub fn prove(
+        &self,
+        co: &Co,
+        client: ScramClient,
+        challenge: &[u8],
+        password: &str,
+        by: Deadline,
+    ) -> Result<(ScramClient, String), LoginFault> {
+        let wrong = |error: kiwi::scram::ScramError| LoginFault::Scram(error.to_string());
+        let challenge = client.challenge(challenge).map_err(wrong)?;
+        let derivation = Derivation {
+            password: password.as_bytes().into(),
+            salt: challenge.salt().into(),
+            iterations: challenge.iterations(),
+        };
+        let known = self.salted.borrow().get(&derivation).copied();
+        let salted = match known {
+            Some(salted) => salted,
+            None => {
+                let (password, salt) = (derivation.password.clone(), derivation.salt.clone());
+                let iterations = derivation.iterations;
+                let derive = move || kiwi::scram::salted_password(&password, &salt, iterations);
+                let salted = self
+                    .offload
+                    .run(co, by, derive)
+                    .map_err(|error| LoginFault::Scram(error.to_string()))?;
+                let mut kept = self.salted.borrow_mut();
+                if kept.len() < SECRETS_KEPT {
+                    kept.insert(derivation, salted);
+                }
+                salted
+            }
+        };
+        Ok(client.prove(challenge, &salted))
+    }
+}
+
+/// Options of TCP sockets, by the global section.
+pub fn tcp_options(rules: &Rules) -> TcpOptions {
+    let global = &rules.config.global;
+    let keepalive = global.keepalive.map(|keepalive| Keepalive {
+        idle: keepalive.idle,
+        interval: keepalive.interval,
+        probes: keepalive.probes,
+        user_timeout: keepalive.user_timeout,
+    });
+    TcpOptions { nodelay: global.nodelay, keepalive }
+}

@@ -1,0 +1,206 @@
+//! What a worker does with the messages it gets, and its housekeeping.
+
+use crate::base::limits::CRON_PERIOD;
+use crate::cancel;
+use crate::client::fault::Fault;
+use crate::client::open::{self, Arrival};
+use crate::router::{Hears, ToWorker};
+use crate::rules::RouteId;
+use crate::stats::snapshot::{ClientRow, ClientState, Report, ServerRow, ServerState};
+use crate::worker::{ClientCard, Rest, Worker};
+use machinarium::channel::Receiver;
+use machinarium::channel::oneshot::Reply;
+use machinarium::{ChannelError, Co, Deadline};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Whether a worker goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    On,
+    Down,
+}
+
+/// Runs a worker until it was told to shut down and its last client has left.
+pub fn run(co: &Co, worker: &Rc<Worker>, mut inbox: Receiver<ToWorker>) {
+    let mut going = Going::On;
+    let mut next_cron = co.now() + CRON_PERIOD;
+    loop {
+        match inbox.recv(co, Deadline::at(next_cron)) {
+            Ok(message) => handle(co, worker, message, &mut going),
+            Err(ChannelError::Deadline) => {}
+            // Nobody is left to give work: the process ends.
+            Err(ChannelError::Closed | ChannelError::Cancelled) => return,
+        }
+        if co.now() >= next_cron {
+            next_cron = co.now() + CRON_PERIOD;
+            worker.housekeeping();
+            if going == Going::Down {
+                worker.drain();
+            }
+        }
+        if going == Going::Down && worker.clients.borrow().is_empty() {
+            return;
+        }
+    }
+}
+
+fn handle(co: &Co, worker: &Rc<Worker>, message: ToWorker, going: &mut Going) {
+    match message {
+        ToWorker::Accepted { io, peer, listener, refused } => {
+            let worker = Rc::clone(worker);
+            let arrival = Arrival { io, peer, listener, refused };
+            co.spawn("login", move |co| open::run(co, &worker, arrival));
+        }
+        ToWorker::Pool { route, hears } => worker.pool_hears(route, hears),
+        ToWorker::Cancel { slot, done } => worker.cancel(slot, done),
+        ToWorker::Kill { id } => worker.kill(id),
+        ToWorker::Report { reply } => {
+            reply.send(worker.report()).ok();
+        }
+        ToWorker::Shutdown => {
+            *going = Going::Down;
+            worker.drain();
+        }
+    }
+}
+
+impl Worker {
+    fn pool_hears(self: &Rc<Self>, route: RouteId, hears: Hears) {
+        match self.known_pool(route) {
+            Some(pool) => pool.hear(hears),
+            // The pool was given up meanwhile: what it would have got goes back.
+            None => drop(hears),
+        }
+    }
+
+    /// Cancels what a client's server does, on a coroutine of its own. Until the request has arrived the server is
+    /// lent to nobody else, so that it cannot hit a stranger's query.
+    fn cancel(self: &Rc<Self>, client: u64, done: Reply<()>) {
+        let slot = self.clients.borrow().get(client).and_then(|card| card.server);
+        let Some(slot) = slot else { return };
+        let (address, key) = {
+            let mut servers = self.servers.borrow_mut();
+            let Some(card) = servers.get_mut(slot) else { return };
+            let Some(key) = card.key.clone() else { return };
+            card.cancels += 1;
+            card.pool.counters.cancels.add(1);
+            (card.address.clone(), key)
+        };
+        let guard = CancelUnderWay { worker: Rc::clone(self), server: slot };
+        self.machine.spawn("cancel", move |co| {
+            let by = Deadline::never("cancel_timeout_ms bounds it, if the operator wants a bound");
+            cancel::request(co, &guard.worker.facilities, &address, &key, by);
+            done.send(()).ok();
+        });
+    }
+
+    fn kill(self: &Rc<Self>, id: crate::base::ids::ClientId) {
+        let slot = self.clients.borrow().iter().find(|(_, card)| card.id == id).map(|(slot, _)| slot);
+        if let Some(slot) = slot {
+            self.dismiss(slot, Fault::Killed);
+        }
+    }
+
+    /// Lets every client go that rests and is in no transaction.
+    fn drain(self: &Rc<Self>) {
+        let idle: Vec<u64> = self
+            .clients
+            .borrow()
+            .iter()
+            .filter(|(_, card)| match &card.rest {
+                Rest::Awake => false,
+                Rest::Queued(_) => true,
+                Rest::Idle(client) => client.server.as_ref().is_none_or(|lease| {
+                    lease.flow.is_settled() && lease.flow.tx() == kiwi::backend::status::TxStatus::Idle
+                }),
+            })
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in idle {
+            self.dismiss(slot, Fault::Shutdown);
+        }
+    }
+
+    /// Once a second: closes servers that are idle too long or too old.
+    fn housekeeping(&self) {
+        let pools: Vec<_> = self.pools.borrow().values().map(Rc::clone).collect();
+        for pool in pools {
+            pool.expire(self.machine.now());
+        }
+    }
+
+    /// A copy of everything the console shows.
+    fn report(&self) -> Report {
+        let mut report = Report::default();
+        let (clients, servers) = (self.clients.borrow(), self.servers.borrow());
+        for (slot, card) in clients.iter() {
+            report.clients.push(ClientRow {
+                id: card.id,
+                user: card.names.as_ref().map_or_else(|| "".into(), |names| Arc::clone(&names.user)),
+                database: card.names.as_ref().map_or_else(|| "".into(), |names| Arc::clone(&names.database)),
+                state: client_state(card),
+                storage_user: card
+                    .pool
+                    .as_ref()
+                    .and_then(|pool| pool.route.rule().storage_user.as_deref().map(Arc::from)),
+                peer: card.peer,
+                local: local_of(card),
+                slot,
+                server: card.server.and_then(|slot| servers.get(slot)).map(|server| server.id),
+                tls: card.tls(),
+            });
+        }
+        for (_, card) in servers.iter() {
+            let route = &card.pool.route;
+            let client = card.client.and_then(|slot| clients.get(slot));
+            let idle = card.client.is_none() && card.held.is_none();
+            report.servers.push(ServerRow {
+                id: card.id,
+                user: Arc::clone(&route.user),
+                database: Arc::clone(&route.database),
+                state: if idle { ServerState::Idle } else { ServerState::Active },
+                peer: card.peer,
+                local: card.local,
+                remote_pid: card.key.as_ref().map_or(0, |key| key.pid),
+                client: client.map(|client| client.id),
+                tls: "disable".into(),
+            });
+        }
+        for pool in self.pools.borrow().values() {
+            let states = clients.iter().filter(|(_, card)| {
+                card.pool.as_ref().is_some_and(|other| Rc::ptr_eq(other, pool))
+            });
+            report.pools.push(pool.row(states.map(|(_, card)| client_state(card))));
+        }
+        report
+    }
+}
+
+fn client_state(card: &ClientCard) -> ClientState {
+    match card.rest {
+        Rest::Queued(_) => ClientState::Queue,
+        _ if card.server.is_some() => ClientState::Active,
+        _ => ClientState::Pending,
+    }
+}
+
+/// Counts a cancel request as under way; when dropped, the server may be lent again.
+struct CancelUnderWay {
+    worker: Rc<Worker>,
+    server: u64,
+}
+
+impl Drop for CancelUnderWay {
+    fn drop(&mut self) {
+        let held = {
+            let mut servers = self.worker.servers.borrow_mut();
+            let Some(card) = servers.get_mut(self.server) else { return };
+            card.cancels -= 1;
+            if card.cancels > 0 { None } else { card.held.take().map(|server| (Rc::clone(&card.pool), server)) }
+        };
+        if let Some((pool, server)) = held {
+            pool.give_back(server);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A worker: owns its clients for their whole life, and the servers it holds at the moment.
+
+pub mod context;
+pub mod entry;
+pub mod inbox;
+pub mod lease;
+pub mod route_pool;
+pub mod sleepers;
+
+use crate::base::ids::{ClientId, ServerId};
+use crate::base::slab::Slab;
+use crate::client::fault::Fault;
+use crate::client::{Client, Names};
+use crate::log::{Who, log_info};
+use crate::router::{Greeting, RouterHandle, WorkerId};
+use crate::rules::{Route, RouteId};
+use crate::server::{Server, reset};
+use context::Facilities;
+use kiwi::startup::CancelKey;
+use machinarium::channel::oneshot::{self, Answer, Reply};
+use machinarium::net::addr::{Address, PeerAddr};
+use machinarium::{CoId, Machine};
+use route_pool::RoutePool;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What a worker knows of one of its connections from clients, awake or at rest.
+pub struct ClientCard {
+    id: ClientId,
+    peer: PeerAddr,
+    names: Option<Rc<Names>>,
+    pool: Option<Rc<RoutePool>>,
+    server: Option<u64>,
+    /// Where it rests; `None`: it is awake (or was lost with its coroutine).
+    rest: Rest,
+    /// Its coroutine while it is awake.
+    awake: Option<CoId>,
+    /// Why it was told to go while it was awake.
+    dismissed: Option<Fault>,
+}
+
+/// Where a client rests.
+enum Rest {
+    /// It runs on a coroutine.
+    Awake,
+    /// It waits for bytes.
+    Idle(Box<Client>),
+    /// It waits for a server.
+    Queued(Box<Client>),
+}
+
+/// What a worker knows of one of its servers.
+struct ServerCard {
+    id: ServerId,
+    pool: Rc<RoutePool>,
+    peer: PeerAddr,
+    local: PeerAddr,
+    address: Address,
+    key: Option<CancelKey>,
+    client: Option<u64>,
+    /// Cancel requests under way: the server is lent to nobody else until they have arrived.
+    cancels: u32,
+    /// The server, given back while a cancel request was under way.
+    held: Option<Box<Server>>,
+}
+
+/// One worker, seen from its own machine.
+pub struct Worker {
+    /// Its index.
+    pub id: WorkerId,
+    /// Its machine.
+    pub machine: Rc<Machine>,
+    /// The way to the router.
+    pub router: RouterHandle,
+    /// What its coroutines may use.
+    pub facilities: Facilities,
+    /// Whether the router is on another machine.
+    shared: Placement,
+    clients: RefCell<Slab<ClientCard>>,
+    servers: RefCell<Slab<ServerCard>>,
+    pools: RefCell<HashMap<RouteId, Rc<RoutePool>>>,
+}
+
+/// Where a worker runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Placement {
+    /// On the system machine: nothing it says crosses a thread.
+    WithSystem,
+    /// On a machine of its own.
+    Apart,
+}
+
+impl Worker {
+    /// A worker without clients.
+    pub fn new(
+        id: WorkerId,
+        machine: &Rc<Machine>,
+        router: RouterHandle,
+        facilities: Facilities,
+        placement: Placement,
+    ) -> Rc<Worker> {
+        Rc::new(Worker {
+            id,
+            machine: Rc::clone(machine),
+            router,
+            facilities,
+            shared: placement,
+            clients: RefCell::default(),
+            servers: RefCell::default(),
+            pools: RefCell::default(),
+        })
+    }
+
+    /// A reply that the router can answer.
+    pub fn oneshot<T: Send>(&self) -> (Reply<T>, Answer<T>) {
+        match self.shared {
+            Placement::WithSystem => oneshot::local(&self.machine),
+            Placement::Apart => {
+                let (reply, answer) = oneshot::shared(&self.machine);
+                (reply.into(), answer)
+            }
+        }
+    }
+
+    /// The pool of a route, made when it is first needed.
+    pub fn pool(self: &Rc<Self>, route: &Arc<Route>, greeting: Option<Greeting>) -> Rc<RoutePool> {
+        let mut pools = self.pools.borrow_mut();
+        let pool = pools.entry(route.id).or_insert_with(|| RoutePool::new(self, Arc::clone(route)));
+        if let Some(greeting) = greeting {
+            pool.learn(greeting);
+        }
+        Rc::clone(pool)
+    }
+
+    /// The pool of a route this worker has heard of.
+    pub fn known_pool(&self, route: RouteId) -> Option<Rc<RoutePool>> {
+        self.pools.borrow().get(&route).map(Rc::clone)
+    }
+
+    /// A place in the list of clients for a connection that has no session yet.
+    pub fn reserve(&self, id: ClientId, peer: PeerAddr) -> u64 {
+        self.clients.borrow_mut().insert_with(|_| ClientCard {
+            id,
+            peer,
+            names: None,
+            pool: None,
+            server: None,
+            rest: Rest::Awake,
+            awake: None,
+            dismissed: None,
+        })
+    }
+
+    /// The connection has become a client.
+    pub fn enroll(&self, slot: u64, client: &Client) {
+        if let Some(card) = self.clients.borrow_mut().get_mut(slot) {
+            card.names = Some(Rc::clone(&client.names));
+            card.pool = Some(Rc::clone(&client.pool));
+        }
+    }
+
+    /// The connection is no more.
+    pub fn forget(&self, slot: u64) {
+        let card = self.clients.borrow_mut().remove(slot);
+        // Dropped outside of the borrow.
+        drop(card);
+    }
+
+    /// Takes a new server connection into the list of servers.
+    pub fn adopt(&self, pool: &Rc<RoutePool>, mut server: Server) -> Box<Server> {
+        server.slot = self.servers.borrow_mut().insert_with(|_| ServerCard {
+            id: server.id,
+            pool: Rc::clone(pool),
+            peer: server.io.peer_addr(),
+            local: server.io.local_addr(),
+            address: server.address.clone(),
+            key: server.key.clone(),
+            client: None,
+            cancels: 0,
+            held: None,
+        });
+        Box::new(server)
+    }
+
+    /// The server is no longer here: closed, or on its way to another worker.
+    pub fn disown(&self, slot: u64) {
+        let card = self.servers.borrow_mut().remove(slot);
+        drop(card);
+    }
+
+    /// Notes which client a server is attached to: whom a cancel request for that client concerns.
+    pub fn link(&self, server: u64, client: Option<u64>) {
+        let mut servers = self.servers.borrow_mut();
+        let Some(card) = servers.get_mut(server) else { return };
+        let mut clients = self.clients.borrow_mut();
+        if let Some(old) = card.client.and_then(|slot| clients.get_mut(slot)) {
+            old.server = None;
+        }
+        card.client = client;
+        if let Some(new) = client.and_then(|slot| clients.get_mut(slot)) {
+            new.server = Some(server);
+        }
+    }
+
+    /// Whether a cancel request for this server is under way; then it is kept here until that has arrived.
+    pub fn hold_for_cancel(&self, server: Box<Server>) -> Option<Box<Server>> {
+        match self.servers.borrow_mut().get_mut(server.slot) {
+            Some(card) if card.cancels > 0 => {
+                card.held = Some(server);
+                None
+            }
+            _ => Some(server),
+        }
+    }
+
+    /// Makes a server clean on a coroutine of its own, off any client's path, then gives it back.
+    pub fn clean(worker: &Rc<Worker>, pool: Rc<RoutePool>, server: Box<Server>) {
+        let mut custody = route_pool::Custody::new(pool, server);
+        worker.machine.spawn("reset", move |co| {
+            let worker = custody.pool().worker();
+            let pooling = custody.pool().route.rule().pool.clone();
+            match reset::clean(co, &worker.facilities, custody.server(), &pooling) {
+                Ok(()) => custody.give_back(),
+                Err(unclean) => {
+                    let who = Who { server: Some(custody.server().id), ..Who::default() };
+                    log_info!(&who, "reset", "{unclean}");
+                }
+            }
+        });
+    }
+
+    /// Why a client whose relay was cancelled had to go.
+    pub fn dismissal(&self, slot: u64) -> Fault {
+        let mut clients = self.clients.borrow_mut();
+        clients.get_mut(slot).and_then(|card| card.dismissed.take()).unwrap_or(Fault::Killed)
+    }
+}
