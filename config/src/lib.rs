@@ -14,21 +14,25 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod address;
+mod ast;
 mod diagnostic;
 mod hba;
 mod hba_match;
+mod lexer;
 mod matching;
 mod model;
 mod option;
 mod options;
+mod parser;
 mod render;
 mod source;
+mod value;
 
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
 pub use hba::{Hba, HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
 pub use matching::Client;
 pub use model::*;
-pub use option::{Check, Default, Effect, Opt, Reload, Ty};
+pub use option::{Check, Effect, Fallback, Opt, Reload, Ty};
 pub use options::{not_effective_table, sections};
 pub use render::options_markdown;
 pub use source::{FILE_BYTES_MAX, FileLoader, INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position};

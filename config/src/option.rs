@@ -10,7 +10,7 @@ pub struct Opt {
     /// What its value looks like and which values are refused.
     pub ty: Ty,
     /// What holds when it is not written.
-    pub default: Default,
+    pub default: Fallback,
     /// When a changed value takes effect.
     pub reload: Reload,
     /// Whether this release acts on it.
@@ -81,7 +81,7 @@ pub enum Check {
 
 /// What holds when a directive is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Default {
+pub enum Fallback {
     /// Nothing.
     Unset,
     /// It must be written.
@@ -126,16 +126,16 @@ impl fmt::Display for Ty {
     }
 }
 
-impl fmt::Display for Default {
+impl fmt::Display for Fallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Default::Unset => f.write_str("none"),
-            Default::Required => f.write_str("**required**"),
-            Default::Flag(true) => f.write_str("yes"),
-            Default::Flag(false) => f.write_str("no"),
-            Default::Number(n) => write!(f, "{n}"),
-            Default::Text(text) => write!(f, "`\"{text}\"`"),
-            Default::Computed(how) => f.write_str(how),
+            Fallback::Unset => f.write_str("none"),
+            Fallback::Required => f.write_str("**required**"),
+            Fallback::Flag(true) => f.write_str("yes"),
+            Fallback::Flag(false) => f.write_str("no"),
+            Fallback::Number(n) => write!(f, "{n}"),
+            Fallback::Text(text) => write!(f, "`\"{text}\"`"),
+            Fallback::Computed(how) => f.write_str(how),
         }
     }
 }

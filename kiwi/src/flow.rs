@@ -199,6 +199,9 @@ impl Flow {
     #[cold]
     fn sent_out_of_turn(&mut self, tag: Frontend) {
         match (self.step, tag) {
+            (Step::Lost, Frontend::CopyDone | Frontend::CopyFail) if self.phase == Phase::CopyIn => {
+                self.phase = Phase::CopyInEnded;
+            }
             (Step::Lost, _) => {}
             (Step::In, Frontend::CopyData | Frontend::Flush) => {}
             (Step::In, Frontend::Sync) => self.eaten += 1,
@@ -424,6 +427,7 @@ impl Flow {
     fn lose(&mut self) {
         self.step = Step::Lost;
         self.owed.clear();
+        self.batch = Batch::Closed;
         (self.eaten, self.possible) = (0, 0);
     }
 

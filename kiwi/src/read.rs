@@ -150,15 +150,15 @@ mod tests {
 
     #[test]
     fn reads_front_to_back() {
-        let mut r = Reader::frame(b"B\0\0\0\x1bab\0\0\x02\xff\xff\xff\xff\0\0\0\x02xy\0\0\0\x07zzz", b'B').unwrap();
+        let mut r = Reader::frame(b"B\0\0\0\x1aab\0\0\x02\xff\xff\xff\xff\0\0\0\x02xy\0\0\0\x07zzz", b'B').unwrap();
         assert_eq!(r.cstr(), Ok(&b"ab"[..]));
         assert_eq!(r.count(), Ok(2));
         assert_eq!(r.value(), Ok(None));
         assert_eq!(r.value(), Ok(Some(&b"xy"[..])));
         assert_eq!(r.i32(), Ok(7));
-        assert_eq!(r.clone().finish(), Err(DecodeError::Length { tag: b'B', got: 27 }));
+        assert_eq!(r.clone().finish(), Err(DecodeError::Length { tag: b'B', got: 26 }));
         assert_eq!(r.rest(), b"zzz");
-        assert_eq!(r.u8(), Err(DecodeError::Field { tag: b'B', at: 28 }));
+        assert_eq!(r.u8(), Err(DecodeError::Field { tag: b'B', at: 27 }));
         assert_eq!(r.finish(), Ok(()));
     }
 

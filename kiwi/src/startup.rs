@@ -197,7 +197,7 @@ impl StartupMessage {
     }
 
     /// What the parameter `replication` asks for. Boolean words are PostgreSQL's: unique prefixes of true, false,
-    /// yes, no, and on, of..off, 1, 0, in any case.
+    /// yes and no, `of`, and the words on, off, 1, 0, in any case.
     #[must_use]
     pub fn replication(&self) -> Replication {
         match self.get(b"replication") {
@@ -211,7 +211,7 @@ impl StartupMessage {
         }
     }
 
-    /// The `options` parameter: command-line switches, for [`crate::params::options`].
+    /// The `options` parameter: command-line switches, for [`crate::params::parse_options`].
     #[must_use]
     pub fn options(&self) -> Option<&[u8]> {
         self.get(b"options")
@@ -253,14 +253,17 @@ impl StartupMessage {
 }
 
 fn push_pair(pairs: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    let cut = |text: &[u8]| text.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
-    let name = cut(name);
+    let (name, value) = (before_nul(name), before_nul(value));
     if !name.is_empty() {
-        pairs.extend_from_slice(&name);
-        pairs.push(0);
-        pairs.extend_from_slice(&cut(value));
-        pairs.push(0);
+        for text in [name, value] {
+            pairs.extend_from_slice(text);
+            pairs.push(0);
+        }
     }
+}
+
+fn before_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// PostgreSQL's boolean words: any unique prefix, in any case.

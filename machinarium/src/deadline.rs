@@ -48,3 +48,8 @@ impl Deadline {
         self.0.is_some_and(|moment| moment <= now)
     }
 }
+
+/// The monotonic clock, for what happens before a machine runs; on a machine, [`crate::Co::now`] costs nothing.
+pub fn clock() -> Instant {
+    Instant::now()
+}

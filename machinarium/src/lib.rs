@@ -25,7 +25,7 @@ mod wait_any;
 
 pub use coroutine::Co;
 pub use coroutine::stack::StackSize;
-pub use deadline::Deadline;
+pub use deadline::{Deadline, clock};
 pub use error::{ChannelError, IoError, WaitError};
 pub use io::{DetachedIo, Io, SCRATCH_BYTES, Scratch, Watch, detached_pair, pair};
 pub use machine::{Host, HostTimer, Machine, MachineHandle, Rouse, Spec};

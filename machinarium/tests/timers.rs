@@ -29,7 +29,7 @@ fn sleepers_wake_in_the_order_of_their_deadlines() {
         let order = Rc::new(RefCell::new(Vec::new()));
         let sleepers: Vec<_> = (0..50)
             .map(|_| {
-                let (order, time) = (Rc::clone(&order), Duration::from_millis(rng.below(100_000)));
+                let (order, time) = (Rc::clone(&order), Duration::from_millis(rng.below(50_000)));
                 co.spawn("sleeper", move |co| {
                     let start = co.now();
                     co.sleep(time).expect("nobody cancels");

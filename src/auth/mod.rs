@@ -8,7 +8,7 @@ use crate::client::fault::Fault;
 use crate::client::wire::Wire;
 use crate::worker::context::Facilities;
 use machinarium::Co;
-use odyssey_config::model::{Authentication, Rule};
+use odyssey_config::{Authentication, Rule};
 
 /// Proves that the client is who it says it is, by the rule's method. On success nothing was told yet: the caller
 /// adds AuthenticationOk to what goes out next.

@@ -5,15 +5,14 @@ use crate::client::fault::Fault;
 use crate::client::wire::{Wire, WireFault};
 use kiwi::backend::auth::Authentication;
 use kiwi::frontend::auth::PasswordMessage;
-use kiwi::md5::md5_response;
 use kiwi::sqlstate::SqlState;
 use machinarium::Co;
-use machinarium::constant_time_eq;
 
 /// The password itself, compared in constant time.
 pub(super) fn clear_text(co: &Co, wire: &mut Wire, secret: &str, user: &str) -> Result<(), Fault> {
     Authentication::CleartextPassword.write(wire.out());
-    compare(&ask(co, wire)?, secret.as_bytes(), user)
+    let given = ask(co, wire)?;
+    verdict(kiwi::secret::same(&given, secret.as_bytes()), user)
 }
 
 /// The md5 answer over a fresh salt, for a plain secret or a stored `md5...` hash.
@@ -21,11 +20,12 @@ pub(super) fn md5(co: &Co, wire: &mut Wire, secret: &str, user: &str) -> Result<
     let [a, b, c, d, ..] = random_bits().to_be_bytes();
     let salt = [a, b, c, d];
     Authentication::Md5Password { salt }.write(wire.out());
-    compare(&ask(co, wire)?, md5_response(secret, user, salt).as_bytes(), user)
+    let given = ask(co, wire)?;
+    verdict(kiwi::md5::verify(&given, secret, user, salt), user)
 }
 
-fn compare(given: &[u8], wanted: &[u8], user: &str) -> Result<(), Fault> {
-    if constant_time_eq(given, wanted) {
+fn verdict(right: bool, user: &str) -> Result<(), Fault> {
+    if right {
         Ok(())
     } else {
         Err(Fault::WrongPassword { user: user.to_owned(), code: SqlState::INVALID_PASSWORD })

@@ -4,7 +4,7 @@ use crate::auth::password::answer;
 use crate::client::fault::Fault;
 use crate::client::wire::Wire;
 use crate::worker::context::Facilities;
-use kiwi::backend::auth::Authentication;
+use kiwi::backend::auth::{Authentication, Mechanisms};
 use kiwi::frontend::auth::{SaslInitialResponse, SaslResponse};
 use kiwi::scram::ScramError;
 use kiwi::scram::server::ScramServer;
@@ -26,7 +26,7 @@ pub(super) fn exchange(
         "frontend auth: invalid user password or SCRAM secret, check your config",
     );
     let malformed = || Fault::Scram(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, MALFORMED);
-    Authentication::Sasl(&[b"SCRAM-SHA-256"]).write(wire.out());
+    Authentication::Sasl(Mechanisms::SCRAM).write(wire.out());
     let frame = answer(co, wire)?;
     let first = SaslInitialResponse::parse(&frame).map_err(|_| malformed())?;
     if first.mechanism != b"SCRAM-SHA-256" {

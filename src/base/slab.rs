@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(slab.remove(a), Some("a"));
         let c = slab.insert_with(|key| if key == a { "same" } else { "c" });
         assert_eq!(slab.get(c), Some(&"c"));
-        assert_eq!((slab.get(a), slab.get_mut(a), slab.remove(a)), (None, None, None));
+        assert!(slab.get(a).is_none() && slab.get_mut(a).is_none() && slab.remove(a).is_none());
         assert_eq!(slab.iter().count(), 2);
     }
 

@@ -9,7 +9,7 @@ use machinarium::{Co, Deadline};
 /// close. It is told nothing, not even whether the key is valid.
 pub fn forward(co: &Co, router: &RouterHandle, key: CancelKey, by: Deadline) {
     let (done, answer) = oneshot::shared(co.machine());
-    router.say(ToRouter::Cancel { key, done: done.into() });
+    router.say(ToRouter::Cancel { key, done });
     // However it ends, the connection is closed.
     answer.wait(co, by).ok();
 }

@@ -4,7 +4,7 @@ use crate::client::Wanted;
 use crate::client::fault::Fault;
 use crate::server::query::{self, QueryFault};
 use crate::server::{Server, Session};
-use kiwi::quote;
+use kiwi::params;
 use machinarium::{Co, Deadline};
 
 /// Aligns the server's parameters with the client's and waits for the result: a SET that fails must not let the
@@ -38,19 +38,13 @@ fn statements(session: &Session, wanted: &Wanted) -> String {
     let mut sql = String::new();
     for (name, _) in session.applied.iter() {
         if wanted.params.get(name).is_none() {
-            sql.push_str("RESET ");
-            sql.push_str(&quote::parameter_name(name));
-            sql.push(';');
+            params::write_reset(&mut sql, name);
         }
     }
     for (name, value) in wanted.params.iter() {
         let known = session.reported.get(name).or_else(|| session.applied.get(name));
-        if known != Some(value) {
-            sql.push_str("SET ");
-            sql.push_str(&quote::parameter_name(name));
-            sql.push('=');
-            sql.push_str(&quote::literal(value));
-            sql.push(';');
+        if known != Some(value) && params::is_deployable(name) {
+            params::write_set(&mut sql, name, value);
         }
     }
     sql

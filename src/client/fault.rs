@@ -1,6 +1,7 @@
 //! Why a client's life ends early: what it is told, and what the log is told.
 
 use crate::client::wire::WireFault;
+use crate::log::Printable;
 use crate::relay::RelayFault;
 use crate::server::connect::ConnectFault;
 use crate::server::login::LoginFault;
@@ -219,6 +220,27 @@ impl Fault {
         }
     }
 
+    /// What the log is told.
+    pub fn for_log(&self, pool: &PoolFacts<'_>) -> String {
+        match self {
+            Fault::Startup(fault) => fault.to_string(),
+            Fault::AskedTwice => "encryption was asked for twice".to_owned(),
+            Fault::PlainBehindTls => "bytes in the clear behind an encryption request".to_owned(),
+            Fault::Tls(text) => format!("tls: {text}"),
+            Fault::NoRoute { database, user } => {
+                format!("route for '{}.{}' is not found, closing", Printable(database), Printable(user))
+            }
+            Fault::PoolTimeout => format!("server pool wait timed out, closing ({})", pool.title),
+            Fault::Connect { fault, .. } => fault.to_string(),
+            Fault::Internal(text) => (*text).to_owned(),
+            Fault::Relay(fault) => fault.to_string(),
+            other => match other.told(Forward::ServerErrors, pool) {
+                Some(told) => Printable(&told.message).to_string(),
+                None => String::new(),
+            },
+        }
+    }
+
     /// Whether it deserves a line in the log even without `log_session`.
     pub fn is_an_error(&self) -> bool {
         !matches!(self, Fault::Relay(RelayFault::ClientGone(_)) | Fault::Shutdown | Fault::Killed)
@@ -253,19 +275,8 @@ fn relay_told(fault: &RelayFault, server: &str) -> Option<Told<'static>> {
             SqlState::PROTOCOL_VIOLATION,
             "unexpected message type from client or other protocol violation",
         ),
-        RelayFault::Cancelled => Fault::Killed.killed_told(),
-    }
-}
-
-impl Fault {
-    fn killed_told(&self) -> Option<Told<'static>> {
-        Some(Told {
-            severity: Severity::Fatal,
-            code: SqlState::CONNECTION_FAILURE,
-            message: DROPPED.into(),
-            detail: Some("Connection was killed by Odyssey configuration reloading or console command".into()),
-            hint: Some("Try to reconnect"),
-        })
+        // Whoever cancelled it knows why, and says so instead.
+        RelayFault::Cancelled => None,
     }
 }
 

@@ -16,9 +16,10 @@ use crate::worker::entry::Entry;
 use kiwi::backend::auth::Authentication;
 use kiwi::params::{self, Params};
 use kiwi::startup::{Replication, StartupMessage};
+use machinarium::channel::oneshot;
 use machinarium::net::addr::PeerAddr;
 use machinarium::{Co, Deadline, DetachedIo, Io};
-use odyssey_config::model::{Rule, StorageKind};
+use odyssey_config::{Rule, StorageKind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -120,7 +121,7 @@ fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Resul
     let names = Rc::new(Names { user: text(hello.user()).into(), database: text(hello.database()).into() });
     visit.names = Some(Rc::clone(&names));
     match hello.replication() {
-        Replication::None => {}
+        Replication::Off => {}
         Replication::Invalid => return Err(Fault::BadReplication),
         Replication::Physical | Replication::Logical => return Err(Fault::NoReplication),
     }
@@ -189,7 +190,7 @@ fn admit(
     key: ClientKey,
 ) -> Result<Admitted, Fault> {
     let worker = &visit.worker;
-    let (reply, answer) = worker.oneshot();
+    let (reply, answer) = oneshot::shared(co.machine());
     let candidate = Box::new(Candidate {
         id: visit.id,
         database: names.database.to_string(),

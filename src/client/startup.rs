@@ -7,7 +7,7 @@ use kiwi::startup::{CancelKey, Opening, StartupMessage};
 use machinarium::Co;
 use machinarium::tls::config::ServerTls;
 use machinarium::tls::stream::Role;
-use odyssey_config::model::TlsMode;
+use odyssey_config::TlsMode;
 
 /// What a connection turned out to want.
 #[derive(Debug)]

@@ -13,6 +13,15 @@ pub enum WireFault {
     Broke(DecodeError),
 }
 
+impl std::fmt::Display for WireFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WireFault::Io(error) => write!(f, "{error}"),
+            WireFault::Broke(error) => write!(f, "{error}"),
+        }
+    }
+}
+
 /// A client's connection during its login.
 pub struct Wire {
     /// The connection.

@@ -4,7 +4,7 @@
 //! `#` to the end of its line separate them. What follows a complete command is ignored, so `;` may end one.
 
 use crate::base::ids::ClientId;
-use odyssey_config::model::Role;
+use odyssey_config::Role;
 use std::fmt;
 
 /// A command that is understood.

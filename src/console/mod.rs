@@ -28,7 +28,7 @@ use kiwi::backend::status::{ParameterStatus, TxStatus, write_ready};
 use kiwi::frontend::simple::Query;
 use kiwi::sqlstate::SqlState;
 use kiwi::tag::Frontend;
-use odyssey_config::model::{Config, Role, Rule};
+use odyssey_config::{Config, Role, Rule};
 
 /// Longest error text in bytes, its prefix included.
 const ERROR_BYTES_MAX: usize = 511;

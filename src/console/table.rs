@@ -143,7 +143,7 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &columns, &[7, i64::MAX - 1]);
         let mut want = Vec::new();
-        want.extend_from_slice(b"T\0\0\0\x65\0\x04");
+        want.extend_from_slice(b"T\0\0\0\x63\0\x04");
         want.extend_from_slice(b"name\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\0\0\0\0\0\0");
         want.extend_from_slice(b"small\0\0\0\0\0\0\0\0\0\0\x17\0\x04\0\0\0\0\0\0");
         want.extend_from_slice(b"large\0\0\0\0\0\0\0\0\0\0\x14\0\x08\0\0\0\0\0\0");

@@ -167,12 +167,16 @@ fn listener_tls(listen: &Listen) -> Result<Option<ServerTls>, Failed> {
 
 fn misused(usage: &Usage, argv0: &str) -> ExitCode {
     match usage {
-        Usage::Option(fault) => eprint(&fault.option_text(argv0)),
+        Usage::Option(_) => eprint(&usage.option_text(argv0)),
         Usage::Path => {
             log::install();
             for line in Usage::path_lines(argv0, &Build::current()) {
-                log_info!(&Who::default(), "init", "{line}");
+                log_info!(&Who::NOBODY, "init", "{line}");
             }
+        }
+        Usage::SilentAndVerbose => {
+            log::install();
+            log_error!(&Who::NOBODY, "init", "{usage}");
         }
     }
     ExitCode::FAILURE

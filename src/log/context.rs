@@ -48,6 +48,17 @@ impl Who<'_> {
 /// `context` is the word in parentheses of the usual format. Prefer the macros [`log_info!`](crate::log_info) and
 /// its sisters.
 pub fn event(level: Level, context: &'static str, who: &Who<'_>, text: fmt::Arguments<'_>) {
+    say(log::logger(), level, context, who, text);
+}
+
+/// The same through a given logger.
+pub(super) fn say(
+    logger: &dyn log::Log,
+    level: Level,
+    context: &'static str,
+    who: &Who<'_>,
+    text: fmt::Arguments<'_>,
+) {
     let facade = match level {
         Level::Fatal | Level::Error => log::Level::Error,
         Level::Info => log::Level::Info,
@@ -57,7 +68,6 @@ pub fn event(level: Level, context: &'static str, who: &Who<'_>, text: fmt::Argu
         return;
     }
     let spoken = Spoken { who, level };
-    let logger = log::logger();
     logger.log(&log::Record::builder().level(facade).target(context).key_values(&spoken).args(text).build());
     if level == Level::Fatal {
         logger.flush();

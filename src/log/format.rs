@@ -1,6 +1,6 @@
 //! `log_format`: how one event becomes one line. Pure.
 //!
-//! A format that contains `json` in any letter case writes JSON objects, see [`super::json`]. Every other format
+//! A format that contains `json` in any letter case writes JSON objects, see `json.rs`. Every other format
 //! is text with flags:
 //!
 //! | flag | stands for |   | flag | stands for |
@@ -92,7 +92,10 @@ pub struct Event<'a> {
 
 /// A `log_format`, taken apart once.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Format {
+pub struct Format(Form);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Form {
     /// One JSON object per line.
     Json,
     /// Literal text and flags, in order.
@@ -101,17 +104,16 @@ pub enum Format {
 
 /// A part of a text format.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Piece {
+enum Piece {
     /// Written as it is.
     Literal(String),
     /// Filled in from the event.
     Flag(Flag),
 }
 
-/// What a flag stands for.
+/// What a flag stands for: the table at the top of this file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "the table at the top of this file says what each is")]
-pub enum Flag {
+enum Flag {
     Unix,
     Time,
     Millis,
@@ -160,7 +162,7 @@ impl Format {
     /// Takes a `log_format` apart. Every text is a format.
     pub fn parse(text: &str) -> Format {
         if text.to_ascii_lowercase().contains("json") {
-            return Format::Json;
+            return Format(Form::Json);
         }
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -194,7 +196,7 @@ impl Format {
         if !literal.is_empty() {
             pieces.push(Piece::Literal(literal));
         }
-        Format::Text(pieces)
+        Format(Form::Text(pieces))
     }
 
     /// The format that is used until the configuration names one.
@@ -204,10 +206,10 @@ impl Format {
 
     /// Appends the event as one line, its LF included. An empty text format writes nothing.
     pub fn write(&self, out: &mut Vec<u8>, event: &Event<'_>) {
-        match self {
-            Format::Json => json::write(out, event),
-            Format::Text(pieces) if pieces.is_empty() => {}
-            Format::Text(pieces) => {
+        match &self.0 {
+            Form::Json => json::write(out, event),
+            Form::Text(pieces) if pieces.is_empty() => {}
+            Form::Text(pieces) => {
                 for piece in pieces {
                     match piece {
                         Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
@@ -290,7 +292,7 @@ mod tests {
     use super::*;
     use std::time::{Duration, UNIX_EPOCH};
 
-    pub(crate) fn event(message: &str) -> Event<'_> {
+    fn event(message: &str) -> Event<'_> {
         Event {
             time: UNIX_EPOCH + Duration::from_millis(1_735_689_600_042),
             pid: 4321,
@@ -367,7 +369,7 @@ mod tests {
     #[test]
     fn json_is_chosen_by_its_name_anywhere() {
         for (format, json) in [("json", true), ("%m Json", true), ("JSON", true), ("%m js on", false)] {
-            assert_eq!(Format::parse(format) == Format::Json, json, "{format}");
+            assert_eq!(Format::parse(format) == Format(Form::Json), json, "{format}");
         }
     }
 

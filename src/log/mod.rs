@@ -11,6 +11,7 @@ mod sink;
 mod syslog;
 mod utc;
 
+pub use crate::{log_debug, log_error, log_fatal, log_info};
 pub use context::{Printable, Who, event};
 pub use format::Level;
 pub use log::LevelFilter;
@@ -19,7 +20,7 @@ pub use syslog::{Facility, SyslogSettings};
 
 use context::{Heard, of_target};
 use format::{Format, MESSAGE_BYTES_MAX};
-use odyssey_config::model::{Global, SyslogFacility};
+use odyssey_config::{Global, SyslogFacility};
 use sink::{Feed, spoken_here};
 use std::borrow::Cow;
 use std::fmt;
@@ -209,5 +210,36 @@ mod tests {
         for (theirs, ours) in cases {
             assert_eq!(of_facade(theirs), ours);
         }
+    }
+
+    #[test]
+    fn a_record_becomes_a_line() {
+        let path = std::env::temp_dir().join(format!("odyssey-log-record-{}", std::process::id()));
+        let format = Format::parse("%l [%i %s] (%c) %u@%d %h:%r %m");
+        let (feed, guard) =
+            sink::start(&[Output::File(path.clone())], Delivery::Queued(8), format.clone()).unwrap();
+        let daemon = Daemon { built_in: OnceLock::new(), configured: OnceLock::new() };
+        assert!(daemon.configured.set(Configured { format, feed: Some(feed) }).is_ok());
+        log::set_max_level(LevelFilter::Info);
+
+        let id = "c0123456789ab".parse().unwrap();
+        let peer = Some(machinarium::net::addr::PeerAddr::Unix);
+        let who = Who { user: Some("app"), database: Some("db"), peer, ..Who::client(id) };
+        context::say(&daemon, Level::Info, "startup", &who, format_args!("hello {}", 1));
+        context::say(&daemon, Level::Fatal, "init", &Who::NOBODY, format_args!("over"));
+        context::say(&daemon, Level::Debug, "query", &who, format_args!("nobody asked"));
+        let plain = log::Record::builder()
+            .level(log::Level::Warn)
+            .target("machinarium::machine")
+            .args(format_args!("careful"))
+            .build();
+        log::Log::log(&daemon, &plain);
+        drop(guard);
+
+        let want = "info [c0123456789ab none] (startup) app@db <unix socket>:-1 hello 1\n\
+                    fatal [none none] (init) none@none none:none over\n\
+                    error [none none] (machine) none@none none:none careful\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), want);
+        std::fs::remove_file(&path).unwrap();
     }
 }

@@ -8,6 +8,7 @@ pub mod downstream;
 pub mod lane;
 pub mod observe;
 pub mod policy;
+pub mod report;
 pub mod upstream;
 
 use crate::server::Server;
@@ -17,6 +18,7 @@ use kiwi::tag::Frontend;
 use lane::{Filled, Lane};
 use machinarium::{Co, Deadline, Io, IoError, Wait, WaitError, wait_any};
 use observe::Observer;
+use std::fmt;
 use upstream::Wants;
 
 /// How a turn ended well: nothing is under way.
@@ -51,6 +53,25 @@ pub enum RelayFault {
     Crowded,
     /// The client was told to go: killed from the console, or the process ends.
     Cancelled,
+}
+
+impl fmt::Display for RelayFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RelayFault::ClientGone(None) => f.write_str("client closed the connection"),
+            RelayFault::ClientGone(Some(error)) => write!(f, "client lost: {error}"),
+            RelayFault::ServerGone(None) => f.write_str("server closed the connection"),
+            RelayFault::ServerGone(Some(error)) => write!(f, "server lost: {error}"),
+            RelayFault::ServerLeft => f.write_str("server ended the connection"),
+            RelayFault::ClientBroke(error) => write!(f, "client sent {error}"),
+            RelayFault::ClientSpoke(tag) => write!(f, "client sent {} in a session", tag.name()),
+            RelayFault::ServerBroke(error) => write!(f, "server sent {error}"),
+            RelayFault::ServerStrayed(error) => write!(f, "{error}"),
+            RelayFault::ServerStreams => f.write_str("server began a replication stream"),
+            RelayFault::Crowded => f.write_str("no room between two messages"),
+            RelayFault::Cancelled => f.write_str("told to go"),
+        }
+    }
 }
 
 /// Relays until nothing is under way, beginning with what `up` holds already.

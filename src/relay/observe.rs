@@ -4,7 +4,7 @@
 use crate::client::Wanted;
 use crate::log::Who;
 use crate::relay::RelayFault;
-use crate::relay::policy;
+use crate::relay::{policy, report};
 use crate::server::{Session, Trace};
 use crate::stats::counters::RouteCounters;
 use kiwi::backend::errors::ErrorFields;
@@ -59,7 +59,7 @@ impl<'a> Observer<'a> {
             _ => {}
         }
         if self.log_queries == LogQueries::Yes {
-            crate::log::query(&self.who, tag, body);
+            report::query(&self.who, tag, body);
         }
     }
 
@@ -112,7 +112,7 @@ impl<'a> Observer<'a> {
         if fields.code() == Some(SqlState::OUT_OF_MEMORY) {
             session.trace = Trace::Poisoned;
         }
-        crate::log::server_error(&self.who, &fields);
+        report::server_error(&self.who, &fields);
     }
 }
 

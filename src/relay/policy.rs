@@ -2,7 +2,7 @@
 
 use kiwi::backend::status::TxStatus;
 use kiwi::tag::Frontend;
-use odyssey_config::model::PoolMode;
+use odyssey_config::PoolMode;
 
 /// What becomes of a client's server when nothing is under way between them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

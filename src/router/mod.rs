@@ -8,13 +8,12 @@ pub mod service;
 
 use crate::base::ids::{ClientId, ClientKey};
 use crate::client::fault::Fault;
-use crate::pool::permits::Item;
 use crate::rules::{Route, RouteId};
 use crate::server::ParkedServer;
 use crate::stats::snapshot::Report;
 use kiwi::startup::CancelKey;
 use machinarium::channel::Sender;
-use machinarium::channel::oneshot::Reply;
+use machinarium::channel::oneshot::SharedReply;
 use machinarium::net::addr::PeerAddr;
 use machinarium::DetachedIo;
 use std::sync::Arc;
@@ -70,7 +69,7 @@ pub enum ToRouter {
         /// Its worker.
         worker: WorkerId,
         /// Where the answer goes.
-        reply: Reply<Result<Admitted, Fault>>,
+        reply: SharedReply<Result<Admitted, Fault>>,
     },
     /// A connection ended; the route it was admitted to, if it was.
     Left {
@@ -100,14 +99,14 @@ pub enum ToRouter {
         /// The key.
         key: CancelKey,
         /// Answered (or dropped) when the server has taken the request, or there is none.
-        done: Reply<()>,
+        done: SharedReply<()>,
     },
     /// A client of a console route, logged in.
     Console(Box<Visitor>),
 }
 
 /// A worker's pool to the router.
-pub use crate::pool::permits::ToRouter as Says;
+pub type Says = crate::pool::permits::ToRouter<Box<ParkedServer>>;
 
 /// A console client on its way to the system machine.
 pub struct Visitor {
@@ -154,7 +153,7 @@ pub enum ToWorker {
         /// The client's number in the worker.
         slot: u64,
         /// Answered (or dropped) when the server has taken the request.
-        done: Reply<()>,
+        done: SharedReply<()>,
     },
     /// End this client.
     Kill {
@@ -164,7 +163,7 @@ pub enum ToWorker {
     /// Report everything.
     Report {
         /// Where the report goes.
-        reply: Reply<Report>,
+        reply: SharedReply<Report>,
     },
     /// The process ends: let every client go that is in no transaction.
     Shutdown,
@@ -172,9 +171,6 @@ pub enum ToWorker {
 
 /// The router to a worker's pool.
 pub type Hears = crate::pool::permits::ToWorker<Box<ParkedServer>>;
-
-/// What travels between pools.
-pub type Cargo = Item<Box<ParkedServer>>;
 
 /// The way to the router.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use crate::router::{Admitted, Candidate, Encrypted, Greeting, ToRouter, ToWorker
 use crate::rules::{Route, RouteId, Rules};
 use crate::server::ParkedServer;
 use crate::system::census::Census;
-use machinarium::channel::oneshot::Reply;
+use machinarium::channel::oneshot::SharedReply;
 use machinarium::channel::{Receiver, Sender};
 use machinarium::net::addr::PeerAddr;
 use machinarium::{Co, Deadline};
@@ -102,7 +102,7 @@ impl Service {
         }
     }
 
-    fn admit(&mut self, candidate: Candidate, worker: WorkerId, reply: Reply<Result<Admitted, Fault>>) {
+    fn admit(&mut self, candidate: Candidate, worker: WorkerId, reply: SharedReply<Result<Admitted, Fault>>) {
         let (key, slot) = (candidate.key, candidate.slot);
         let admitted = self.route(candidate);
         let route = admitted.as_ref().ok().map(|admitted| admitted.route.id);

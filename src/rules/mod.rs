@@ -2,7 +2,7 @@
 //!
 //! Both are immutable once made and shared by reference count: every machine reads the version it was sent.
 
-use odyssey_config::model::{Config, Rule, Storage};
+use odyssey_config::{Config, Rule, Storage};
 use std::sync::Arc;
 
 /// One version of the configuration.

@@ -6,7 +6,7 @@ use crate::worker::context::Facilities;
 use machinarium::net::addr::Address;
 use machinarium::net::connect::connect;
 use machinarium::{Co, Deadline, Io, IoError};
-use odyssey_config::model::{EndpointAddress, Storage, StorageKind};
+use odyssey_config::{EndpointAddress, Storage, StorageKind};
 use std::fmt;
 use std::path::PathBuf;
 

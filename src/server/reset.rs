@@ -7,7 +7,7 @@ use crate::worker::context::Facilities;
 use kiwi::backend::status::TxStatus;
 use kiwi::flow::Copy;
 use machinarium::{Co, Deadline};
-use odyssey_config::model::{Discard, Pooling};
+use odyssey_config::{Discard, Pooling};
 use std::fmt;
 
 /// Everything `DISCARD ALL` does but for what would forget prepared statements.

@@ -2,7 +2,7 @@
 
 use crate::base::limits::REPORT_DEADLINE;
 use crate::cli::Build;
-use crate::console::{Console, Facts, Needs, Paused, Step};
+use crate::console::{ClientCounts, Console, Facts, Needs, Paused, Step};
 use crate::log::{Who, log_error};
 use crate::router::{RouterHandle, ToRouter, ToWorker, Visitor};
 use crate::rules::Rules;
@@ -85,8 +85,7 @@ fn converse(co: &Co, desk: &Desk, io: &mut Io, console: &mut Console, mut bytes:
                     config: &desk.rules.config,
                     reports: &reports,
                     paused: Paused::No,
-                    clients_connected: u64::from(desk.census.connected()),
-                    clients_routing: 0,
+                    clients: ClientCounts { connected: u64::from(desk.census.connected()), routing: 0 },
                 };
                 console.show(show, &facts)
             }
@@ -105,7 +104,7 @@ fn gather(co: &Co, desk: &Desk) -> Vec<Report> {
         .iter()
         .map(|worker| {
             let (reply, answer) = oneshot::shared(co.machine());
-            worker.send(ToWorker::Report { reply: reply.into() }).ok();
+            worker.send(ToWorker::Report { reply }).ok();
             answer
         })
         .collect();

@@ -10,7 +10,7 @@ use crate::router::{RouterHandle, ToWorker, Visitor, WorkerId};
 use crate::rules::Rules;
 use crate::worker::context::{Facilities, Shared};
 use crate::worker::sleepers::Dispatcher;
-use crate::worker::{Placement, Worker, inbox};
+use crate::worker::{Worker, inbox};
 use census::Census;
 use console::Desk;
 use listen::{Bound, Rota};
@@ -176,13 +176,7 @@ fn start_workers(co: &Co, shared: Shared) -> Result<Started, SystemFault> {
         let (to_router, router_inbox) = channel::local(co.machine());
         let (to_worker, worker_inbox) = channel::local(co.machine());
         let router = RouterHandle::new(to_router);
-        let worker = Worker::new(
-            WorkerId(0),
-            co.machine(),
-            router.clone(),
-            Facilities::new(shared),
-            Placement::WithSystem,
-        );
+        let worker = Worker::new(WorkerId(0), co.machine(), router.clone(), Facilities::new(shared));
         co.machine().set_host(Rc::new(Dispatcher(Rc::downgrade(&worker))));
         let id = co.spawn("worker", move |co| inbox::run(co, &worker, worker_inbox));
         return Ok((router, vec![to_worker], Workers::Here(id), router_inbox));
@@ -212,7 +206,7 @@ fn start_worker(
             return;
         }
         let router = RouterHandle::new(router.into());
-        let worker = Worker::new(id, co.machine(), router, Facilities::new(shared), Placement::Apart);
+        let worker = Worker::new(id, co.machine(), router, Facilities::new(shared));
         co.machine().set_host(Rc::new(Dispatcher(Rc::downgrade(&worker))));
         inbox::run(co, &worker, inbox);
     })?;

@@ -2,6 +2,7 @@
 
 use crate::base::limits::CRON_PERIOD;
 use crate::cancel;
+use crate::client::Client;
 use crate::client::fault::Fault;
 use crate::client::open::{self, Arrival};
 use crate::router::{Hears, ToWorker};
@@ -9,7 +10,8 @@ use crate::rules::RouteId;
 use crate::stats::snapshot::{ClientRow, ClientState, Report, ServerRow, ServerState};
 use crate::worker::{ClientCard, Rest, Worker};
 use machinarium::channel::Receiver;
-use machinarium::channel::oneshot::Reply;
+use machinarium::channel::oneshot::SharedReply;
+use machinarium::net::addr::PeerAddr;
 use machinarium::{ChannelError, Co, Deadline};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -76,7 +78,7 @@ impl Worker {
 
     /// Cancels what a client's server does, on a coroutine of its own. Until the request has arrived the server is
     /// lent to nobody else, so that it cannot hit a stranger's query.
-    fn cancel(self: &Rc<Self>, client: u64, done: Reply<()>) {
+    fn cancel(self: &Rc<Self>, client: u64, done: SharedReply<()>) {
         let slot = self.clients.borrow().get(client).and_then(|card| card.server);
         let Some(slot) = slot else { return };
         let (address, key) = {
@@ -145,10 +147,10 @@ impl Worker {
                     .as_ref()
                     .and_then(|pool| pool.route.rule().storage_user.as_deref().map(Arc::from)),
                 peer: card.peer,
-                local: local_of(card),
+                local: resting(card).map_or(PeerAddr::Unknown, |client| client.io.local_addr()),
                 slot,
                 server: card.server.and_then(|slot| servers.get(slot)).map(|server| server.id),
-                tls: card.tls(),
+                tls: resting(card).is_some_and(|client| client.io.tls().is_some()),
             });
         }
         for (_, card) in servers.iter() {
@@ -182,6 +184,14 @@ fn client_state(card: &ClientCard) -> ClientState {
         Rest::Queued(_) => ClientState::Queue,
         _ if card.server.is_some() => ClientState::Active,
         _ => ClientState::Pending,
+    }
+}
+
+/// A resting client's own view of its connection; one that is awake cannot be asked.
+fn resting(card: &ClientCard) -> Option<&Client> {
+    match &card.rest {
+        Rest::Awake => None,
+        Rest::Idle(client) | Rest::Queued(client) => Some(client),
     }
 }
 

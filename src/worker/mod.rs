@@ -17,7 +17,6 @@ use crate::rules::{Route, RouteId};
 use crate::server::{Server, reset};
 use context::Facilities;
 use kiwi::startup::CancelKey;
-use machinarium::channel::oneshot::{self, Answer, Reply};
 use machinarium::net::addr::{Address, PeerAddr};
 use machinarium::{CoId, Machine};
 use route_pool::RoutePool;
@@ -76,20 +75,9 @@ pub struct Worker {
     pub router: RouterHandle,
     /// What its coroutines may use.
     pub facilities: Facilities,
-    /// Whether the router is on another machine.
-    shared: Placement,
     clients: RefCell<Slab<ClientCard>>,
     servers: RefCell<Slab<ServerCard>>,
     pools: RefCell<HashMap<RouteId, Rc<RoutePool>>>,
-}
-
-/// Where a worker runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Placement {
-    /// On the system machine: nothing it says crosses a thread.
-    WithSystem,
-    /// On a machine of its own.
-    Apart,
 }
 
 impl Worker {
@@ -99,29 +87,16 @@ impl Worker {
         machine: &Rc<Machine>,
         router: RouterHandle,
         facilities: Facilities,
-        placement: Placement,
     ) -> Rc<Worker> {
         Rc::new(Worker {
             id,
             machine: Rc::clone(machine),
             router,
             facilities,
-            shared: placement,
             clients: RefCell::default(),
             servers: RefCell::default(),
             pools: RefCell::default(),
         })
-    }
-
-    /// A reply that the router can answer.
-    pub fn oneshot<T: Send>(&self) -> (Reply<T>, Answer<T>) {
-        match self.shared {
-            Placement::WithSystem => oneshot::local(&self.machine),
-            Placement::Apart => {
-                let (reply, answer) = oneshot::shared(&self.machine);
-                (reply.into(), answer)
-            }
-        }
     }
 
     /// The pool of a route, made when it is first needed.

@@ -58,7 +58,7 @@ impl Worker {
     pub fn queue(mut client: Box<Client>) {
         let (key, worker) = (client_key(client.slot()), Rc::clone(client.worker()));
         if !client.io.watch(key, Watch::Gone) {
-            client.pool.leave(client.slot(), worker.machine.now());
+            client.pool.leave(client.slot());
             return Worker::wake(client, Wake::Dismissed(Fault::gone()));
         }
         if let Some(timeout) = client.pool.route.rule().pool.timeout {
@@ -114,7 +114,7 @@ impl Worker {
         match was {
             Resting::Idle => Worker::wake(client, Wake::Bytes),
             Resting::Queued => {
-                client.pool.leave(slot, self.machine.now());
+                client.pool.leave(slot);
                 let wake = match why {
                     Rouse::Deadline => Wake::PoolTimeout,
                     Rouse::Readable => Wake::Dismissed(Fault::gone()),
@@ -155,7 +155,7 @@ impl Worker {
     pub fn dismiss(self: &Rc<Self>, slot: u64, fault: Fault) {
         if let Some((client, was)) = self.take_resting(slot) {
             if was == Resting::Queued {
-                client.pool.leave(slot, self.machine.now());
+                client.pool.leave(slot);
             }
             return Worker::wake(client, Wake::Dismissed(fault));
         }

@@ -328,6 +328,16 @@ impl Client {
         self.reply()
     }
 
+    /// A second handle of the same socket, to send from one thread while another receives.
+    pub fn clone_stream(&self) -> io::Result<Client> {
+        let stream = match &self.stream {
+            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
+            Stream::Unix(stream) => Stream::Unix(stream.try_clone()?),
+        };
+        let (key, to) = (self.key.clone(), self.to.clone());
+        Ok(Client { stream, received: Vec::new(), parameters: Vec::new(), key, to })
+    }
+
     /// The last value the server reported for a parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

@@ -40,12 +40,20 @@ impl Mode {
     }
 }
 
+/// Whom the route of a [`Config`] is for.
+#[derive(Clone, Debug)]
+enum Names {
+    Default,
+    Only { database: String, user: String },
+}
+
 /// A configuration most tests start from: one route to PostgreSQL for everybody, and the console.
 ///
 /// In every text `{port}`, `{pg_port}` and `{dir}` stand for the pooler's port, PostgreSQL's, and a directory of
 /// the pooler's own.
 #[derive(Clone, Debug)]
 pub struct Config {
+    names: Names,
     global: String,
     workers: u32,
     mode: Mode,
@@ -56,9 +64,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Transaction pooling on one worker with four servers, no authentication, quick resets.
+    /// Transaction pooling on one worker with four servers, no authentication, everything else by default.
     pub fn new() -> Config {
         Config {
+            names: Names::Default,
             global: String::new(),
             workers: 1,
             mode: Mode::Transaction,
@@ -67,6 +76,12 @@ impl Config {
             route: String::new(),
             sections: String::new(),
         }
+    }
+
+    /// Makes the route one for this database and user only, instead of `default` and `default`.
+    pub fn only(mut self, database: &str, user: &str) -> Config {
+        self.names = Names::Only { database: database.to_owned(), user: user.to_owned() };
+        self
     }
 
     /// Worker threads.
@@ -114,7 +129,11 @@ impl Config {
 
     /// The text of odyssey.conf, with its placeholders.
     pub fn text(&self) -> String {
-        let Config { global, workers, mode, pool_size, authentication, route, sections } = self;
+        let Config { names, global, workers, mode, pool_size, authentication, route, sections } = self;
+        let (database, user) = match names {
+            Names::Default => ("default".to_owned(), "default".to_owned()),
+            Names::Only { database, user } => (format!("\"{database}\""), format!("\"{user}\"")),
+        };
         let mode = mode.name();
         format!(
             r#"daemonize no
@@ -150,8 +169,8 @@ database "{CONSOLE}" {{
 	}}
 }}
 {sections}
-database default {{
-	user default {{
+database {database} {{
+	user {user} {{
 		authentication "{authentication}"
 		storage "postgres"
 		pool "{mode}"
@@ -198,7 +217,9 @@ impl Pooler {
         let config = dir.join("odyssey.conf");
         fs::write(&config, fill(text, port, pg_port, dir.path())).expect("our own directory");
         let log = dir.join("log");
-        let mut command = Command::new(binary);
+        // As a service manager would: as many open files as the machine allows.
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n \"$(ulimit -H -n)\"; exec \"$0\" \"$@\""]).arg(binary);
         command.arg(&config).current_dir(dir.path()).env("RUST_BACKTRACE", "1");
         let process = Guarded::spawn(&mut command, &log, dir.path(), Signal::Term, STOP_GRACE)
             .expect("the pooler starts");

@@ -1,9 +1,9 @@
 //! Process-wide directives, except logging.
 
-use crate::option::Check::{Int32, NonNegative, Range};
-use crate::option::Default::{Computed, Flag, Number, Required, Text, Unset};
+use crate::option::Check::{Int32, Range};
+use crate::option::Fallback::{Computed, Flag, Number, Required, Text, Unset};
 use crate::option::Effect::{Full, Ignored, NotYet};
-use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, Size, Texts, TextsOrDefault, Word};
+use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, Size, Word};
 use crate::option::{Opt, Reload, Ty, table};
 
 const NO_RESTART: &str = "an online restart is not possible yet";

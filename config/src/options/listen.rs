@@ -1,9 +1,9 @@
 //! Directives of `listen`.
 
-use crate::option::Check::{Int32, NonNegative, Range};
-use crate::option::Default::{Computed, Flag, Number, Required, Text, Unset};
+use crate::option::Check::{Range};
+use crate::option::Fallback::{Number, Required, Unset};
 use crate::option::Effect::{Full, Ignored, NotYet};
-use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, Size, Texts, TextsOrDefault, Word};
+use crate::option::Ty::{DeprecatedBool, Int, Texts};
 use crate::option::{Opt, Reload, Ty, table};
 
 table! {

@@ -1,9 +1,9 @@
 //! Logging directives of the global section.
 
-use crate::option::Check::{Int32, NonNegative, Range};
-use crate::option::Default::{Computed, Flag, Number, Required, Text, Unset};
-use crate::option::Effect::{Full, Ignored, NotYet};
-use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, Size, Texts, TextsOrDefault, Word};
+use crate::option::Check::{Int32};
+use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
+use crate::option::Effect::{Full, NotYet};
+use crate::option::Ty::{Bool, Int};
 use crate::option::{Opt, Reload, Ty, table};
 
 const NO_SYSLOG: &str = "the log is not written to syslog yet";

@@ -1,9 +1,9 @@
 //! Directives of routes: `user`, `group` and `watchdog` blocks, except `storage*` and their authentication.
 
 use crate::option::Check::{Int32, NonNegative, Range};
-use crate::option::Default::{Computed, Flag, Number, Required, Text, Unset};
+use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
 use crate::option::Effect::{Full, Ignored, NotYet};
-use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, Size, Texts, TextsOrDefault, Word};
+use crate::option::Ty::{Bool, DeprecatedInt, Int, TextsOrDefault};
 use crate::option::{Opt, Reload, Ty, table};
 
 const I32_MAX: i64 = 2_147_483_647;

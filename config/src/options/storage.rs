@@ -1,9 +1,9 @@
 //! Directives of `storage`, `balancing`, `shared_pool` and `ldap_endpoint`.
 
-use crate::option::Check::{Int32, NonNegative, Range};
-use crate::option::Default::{Computed, Flag, Number, Required, Text, Unset};
-use crate::option::Effect::{Full, Ignored, NotYet};
-use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, Size, Texts, TextsOrDefault, Word};
+use crate::option::Check::{NonNegative, Range};
+use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
+use crate::option::Effect::{Full, NotYet};
+use crate::option::Ty::{Bool, Int};
 use crate::option::{Opt, Reload, Ty, table};
 
 const I32_MAX: i64 = 2_147_483_647;

@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn parse_and_its_identity() {
-        let frame = b"P\0\0\0\x16a\0select 1\0\0\x01\0\0\0\x17";
+        let frame = b"P\0\0\0\x15a\0select 1\0\0\x01\0\0\0\x17";
         let message = Parse::parse(frame).unwrap();
         assert_eq!((message.statement, message.sql), (&b"a"[..], &b"select 1"[..]));
         assert_eq!(message.types.iter().collect::<Vec<_>>(), [23]);

@@ -2,7 +2,7 @@
 
 use super::{mode, optional};
 use crate::console::table::{self, Cell, Column, int4, text};
-use odyssey_config::model::Listen;
+use odyssey_config::Listen;
 
 const COLUMNS: [Column<Listen>; 7] = [
     // No host is a unix socket.
@@ -23,7 +23,7 @@ pub(super) fn write(out: &mut Vec<u8>, listens: &[Listen]) {
 mod tests {
     use super::*;
     use crate::console::decoded::Decoded;
-    use odyssey_config::model::{ListenTls, TlsMode};
+    use odyssey_config::{ListenTls, TlsMode};
     use std::time::Duration;
 
     #[test]

@@ -15,7 +15,7 @@ use super::Facts;
 use super::command::Show;
 use super::table::Cell;
 use machinarium::net::addr::PeerAddr;
-use odyssey_config::model::TlsMode;
+use odyssey_config::TlsMode;
 
 /// Appends what SHOW answers, without ReadyForQuery.
 pub(super) fn write(out: &mut Vec<u8>, show: Show, facts: &Facts<'_>) {

@@ -1,7 +1,7 @@
 //! SHOW RULES: one row per rule, in the order in which rules are tried.
 
 use crate::console::table::{self, Cell, Column, flag, text};
-use odyssey_config::model::{AddressRange, Config, ConnectionType, Name, Rule, RuleUser};
+use odyssey_config::{AddressRange, Config, ConnectionType, Name, Rule, RuleUser};
 
 const ANY: &str = "<default>";
 
@@ -50,7 +50,7 @@ fn connection(connection: ConnectionType) -> Cell<'static> {
 mod tests {
     use super::*;
     use crate::console::decoded::Decoded;
-    use odyssey_config::model::Cidr;
+    use odyssey_config::Cidr;
 
     #[test]
     fn columns() {
@@ -66,12 +66,14 @@ mod tests {
             prefix: 8,
             text: "10.0.0.0/8".into(),
         });
+        let (db, app) = (Name::Is("db".into()), RuleUser::Is("app".into()));
+        let ops = RuleUser::Group("ops".into());
         let cases = [
             (database(&Name::Any), "<default>"),
-            (database(&Name::Is("db".into())), "db"),
+            (database(&db), "db"),
             (user(&RuleUser::Any), "<default>"),
-            (user(&RuleUser::Is("app".into())), "app"),
-            (user(&RuleUser::Group("ops".into())), "group_ops"),
+            (user(&app), "app"),
+            (user(&ops), "group_ops"),
             (address(&AddressRange::Any), "<default>"),
             (address(&cidr), "10.0.0.0/8"),
             (connection(ConnectionType::Any), "all"),

@@ -2,7 +2,7 @@
 
 use super::{mode, optional};
 use crate::console::table::{self, Cell, Column, int4, text};
-use odyssey_config::model::{Storage, StorageKind};
+use odyssey_config::{Storage, StorageKind};
 
 const COLUMNS: [Column<Storage>; 8] = [
     text("type", |s| {
@@ -28,7 +28,7 @@ pub(super) fn write(out: &mut Vec<u8>, storages: &[Storage]) {
 mod tests {
     use super::*;
     use crate::console::decoded::Decoded;
-    use odyssey_config::model::{Balancing, StorageTls, TlsMode};
+    use odyssey_config::{Balancing, StorageTls, TlsMode};
     use std::time::Duration;
 
     #[test]

@@ -1,0 +1,339 @@
+//! Tokens to blocks, with includes expanded in place.
+//!
+//! A syntax error does not end the run: the parser passes over what it did not understand up to the next word
+//! that means something in the same block, and goes on. What a value may be is asked of the directive's row.
+
+use std::sync::Arc;
+
+use crate::ast::{Block, BlockName, Entry, Header, Kind, Value};
+use crate::diagnostic::Sink;
+use crate::lexer::{Lexer, Token};
+use crate::model::ConnectionType;
+use crate::option::{Opt, Ty};
+use crate::options::keywords;
+use crate::source::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position, system_text};
+use crate::value;
+
+/// Most alternatives a message lists; longer lists help nobody.
+const EXPECTED_MAX: usize = 4;
+
+/// Reads `entry` and everything it includes.
+pub(crate) fn parse(loader: &dyn Loader, entry: &str, sink: &mut Sink) -> Block {
+    let mut root = Block::new(Kind::Root, Position::start_of(entry));
+    let mut run = Run { loader, sink, files: 0, ended: false };
+    read_file(&mut run, entry, 0, &mut root);
+    root
+}
+
+/// What all files of a run share.
+struct Run<'a> {
+    loader: &'a dyn Loader,
+    sink: &'a mut Sink,
+    files: usize,
+    /// Nothing more is worth reading.
+    ended: bool,
+}
+
+fn read_file(run: &mut Run<'_>, path: &str, depth: u32, root: &mut Block) {
+    let start = Position::start_of(path);
+    if depth > INCLUDE_DEPTH_MAX || run.files >= INCLUDES_MAX {
+        run.ended = true;
+        let message = match depth > INCLUDE_DEPTH_MAX {
+            true => format!("include depth limit ({INCLUDE_DEPTH_MAX}) exceeded, possibly a circular include"),
+            false => format!("include count limit ({INCLUDES_MAX}) exceeded, possibly a circular include"),
+        };
+        return run.sink.error(&start, message);
+    }
+    run.files += 1;
+    let text = match run.loader.load(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("failed to open config file '{path}': {}", system_text(&error));
+            return run.sink.error(&start, message);
+        }
+    };
+    let file: Arc<str> = path.into();
+    let mut lexer = Lexer::new(&file, &text);
+    let (token, at) = lexer.next();
+    Parser { run, lexer, token, at, depth, unclosed: false }.body(root);
+}
+
+/// One file being read; `token` is the next one, not consumed yet.
+struct Parser<'r, 'a, 't> {
+    run: &'r mut Run<'a>,
+    lexer: Lexer<'t>,
+    token: Token,
+    at: Position,
+    depth: u32,
+    /// A missing brace was reported; the enclosing blocks end without a word of their own.
+    unclosed: bool,
+}
+
+impl Parser<'_, '_, '_> {
+    /// The content of `block` and its closing brace; the whole file for the root.
+    fn body(&mut self, block: &mut Block) {
+        loop {
+            if self.run.ended || self.run.sink.is_full() {
+                return;
+            }
+            match (&self.token, block.kind) {
+                (Token::End, Kind::Root) => return,
+                (Token::Close, kind) if kind != Kind::Root => return self.advance(),
+                (Token::Keyword("include"), Kind::Root) => self.include(block),
+                (Token::Text(_), Kind::Options | Kind::BackendOptions) => self.pair(block),
+                (Token::Keyword(word), kind) => match (*word, kind.row(word), kind.child(word)) {
+                    (_, Some(row), _) => self.directive(row, block),
+                    (word, None, Some(child)) => self.block(word, child, block),
+                    (_, None, None) if self.at_missing_brace(kind) => return,
+                    (_, None, None) => self.confused(kind),
+                },
+                (Token::End, _) => {
+                    self.missing_brace();
+                    return;
+                }
+                (_, kind) => self.confused(kind),
+            }
+        }
+    }
+
+    fn advance(&mut self) {
+        (self.token, self.at) = self.lexer.next();
+    }
+
+    /// Takes the token and steps on.
+    fn take(&mut self) -> (Token, Position) {
+        let (token, at) = self.lexer.next();
+        (std::mem::replace(&mut self.token, token), std::mem::replace(&mut self.at, at))
+    }
+
+    fn include(&mut self, root: &mut Block) {
+        self.advance();
+        let Some(path) = self.text(Kind::Root) else { return };
+        read_file(self.run, &path, self.depth + 1, root);
+    }
+
+    fn pair(&mut self, block: &mut Block) {
+        let Some(key) = self.text(block.kind) else { return };
+        let Some(value) = self.text(block.kind) else { return };
+        block.pairs.push((key, value));
+    }
+
+    fn directive(&mut self, row: &'static Opt, block: &mut Block) {
+        self.unclosed = false;
+        let (_, at) = self.take();
+        let Some(value) = self.value(row, block.kind) else { return };
+        match row.ty {
+            Ty::DeprecatedInt | Ty::DeprecatedBool => {
+                let message = format!("option '{}' is deprecated and ignored", row.name);
+                return self.run.sink.warning(&at, message);
+            }
+            Ty::Texts | Ty::TextsOrDefault => {}
+            _ if block.entry(row).is_some() => {
+                return self.run.sink.error(&at, format!("duplicate option '{}'", row.name));
+            }
+            _ => {}
+        }
+        if let Value::Number(number) = value
+            && let Err(message) = value::check_number(row, number)
+        {
+            self.run.sink.error(&at, message);
+        }
+        if let (Ty::CountOrAuto, Value::Text(text)) = (row.ty, &value)
+            && text != "auto"
+        {
+            self.run.sink.error(&at, format!("'{text}' is invalid value for {}", row.name));
+        }
+        block.entries.push(Entry { opt: row, at, value });
+    }
+
+    /// The value of a directive, or `None` after an error was reported and passed over.
+    fn value(&mut self, row: &'static Opt, kind: Kind) -> Option<Value> {
+        let found = match (row.ty, &mut self.token) {
+            (Ty::Bool | Ty::DeprecatedBool, Token::Keyword("yes")) => Value::Flag(true),
+            (Ty::Bool | Ty::DeprecatedBool, Token::Keyword("no")) => Value::Flag(false),
+            (Ty::Int(_) | Ty::DeprecatedInt | Ty::Size | Ty::CountOrAuto, Token::Number(n))
+            | (Ty::Size, Token::Size(n)) => Value::Number(*n),
+            (Ty::Text | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto, Token::Text(text)) => {
+                Value::Text(std::mem::take(text))
+            }
+            (Ty::TextsOrDefault, Token::Keyword("default")) => Value::Default,
+            (Ty::Word(words), Token::Keyword(word)) if words.contains(word) => Value::Word(word),
+            (ty, _) => {
+                self.unexpected(expected(ty));
+                self.recover(kind);
+                return None;
+            }
+        };
+        self.advance();
+        Some(found)
+    }
+
+    fn block(&mut self, word: &'static str, kind: Kind, parent: &mut Block) {
+        self.unclosed = false;
+        let (_, at) = self.take();
+        let mut block = Block::new(kind, at);
+        if self.header(&mut block).is_none() {
+            return self.recover(parent.kind);
+        }
+        if self.token != Token::Open {
+            self.unexpected(&["'{'"]);
+            return self.recover(parent.kind);
+        }
+        self.advance();
+        if !kind.repeats() && parent.one(kind).is_some() {
+            let message = match kind {
+                Kind::Watchdog => format!("redefinition of watchdog in storage '{}'", parent.text_name()),
+                _ => format!("{word} is redefined"),
+            };
+            self.run.sink.error(&block.at, message);
+        }
+        self.body(&mut block);
+        parent.blocks.push(block);
+    }
+
+    /// What stands between the word and the brace; `None` after an error was reported.
+    fn header(&mut self, block: &mut Block) -> Option<()> {
+        let header = block.kind.header();
+        match (header, &mut self.token) {
+            (Header::Nothing, _) => return Some(()),
+            (_, Token::Text(name)) => block.name = BlockName::Text(std::mem::take(name)),
+            (Header::TextOrDefault | Header::TextOrDefaultAndSelector, Token::Keyword("default")) => {
+                block.name = BlockName::Default;
+            }
+            (Header::TextOrDefault | Header::TextOrDefaultAndSelector, _) => {
+                self.unexpected(&["STRING", "default"]);
+                return None;
+            }
+            (_, _) => {
+                self.unexpected(&["STRING"]);
+                return None;
+            }
+        }
+        self.advance();
+        if matches!(header, Header::TextAndSelector | Header::TextOrDefaultAndSelector) {
+            self.selector(block);
+        }
+        Some(())
+    }
+
+    /// An address range and a connection type, each at most once, in any order.
+    fn selector(&mut self, block: &mut Block) {
+        loop {
+            match &mut self.token {
+                Token::Text(range) if block.address.is_none() => {
+                    block.address = Some(std::mem::take(range));
+                }
+                Token::Keyword(word) if block.connection.is_none() => {
+                    let Some(connection) = connection_type(word) else { return };
+                    block.connection = Some(connection);
+                }
+                _ => return,
+            }
+            self.advance();
+        }
+    }
+
+    fn text(&mut self, kind: Kind) -> Option<String> {
+        if let Token::Text(text) = &mut self.token {
+            let text = std::mem::take(text);
+            self.advance();
+            return Some(text);
+        }
+        self.unexpected(&["STRING"]);
+        self.recover(kind);
+        None
+    }
+
+    /// A token that means nothing here.
+    fn confused(&mut self, kind: Kind) {
+        let end = if kind == Kind::Root { "end of file" } else { "'}'" };
+        self.unexpected(&[end]);
+        if self.token == Token::Close {
+            self.advance();
+        }
+        self.recover(kind);
+    }
+
+    /// Whether the word opens a section of the file: then the brace of this block was forgotten, and reading on
+    /// outside of it finds more real errors than reading on inside.
+    fn at_missing_brace(&mut self, kind: Kind) -> bool {
+        let Token::Keyword(word) = self.token else { return false };
+        let section = matches!(Kind::Root.child(word), Some(Kind::Database | Kind::Listen | Kind::Storage));
+        let user = matches!(Kind::Database.child(word), Some(_)) && kind != Kind::Root;
+        if kind == Kind::Root || !(section || user) {
+            return false;
+        }
+        self.missing_brace();
+        true
+    }
+
+    fn missing_brace(&mut self) {
+        if !self.unclosed {
+            self.unexpected(&["'}'"]);
+        }
+        self.unclosed = true;
+    }
+
+    fn unexpected(&mut self, expected: &[&str]) {
+        if let Token::Bad(message, hint) = &self.token {
+            match hint {
+                Some(hint) => self.run.sink.error_hint(&self.at, message, *hint),
+                None => self.run.sink.error(&self.at, message),
+            }
+        }
+        let mut message = format!("syntax error, unexpected {}", self.token.title());
+        if (1..=EXPECTED_MAX).contains(&expected.len()) {
+            message.push_str(", expecting ");
+            message.push_str(&expected.join(" or "));
+        }
+        let Token::Ident(word) = &self.token else { return self.run.sink.error(&self.at, message) };
+        let hint = match keywords::nearest(word) {
+            Some(near) => format!("unknown directive '{word}'; did you mean '{near}'?"),
+            None => format!("unknown directive '{word}'"),
+        };
+        self.run.sink.error_hint(&self.at, message, hint);
+    }
+
+    /// Passes over tokens up to one that continues a block of this kind, whole braces at a time.
+    fn recover(&mut self, kind: Kind) {
+        let mut depth = 0u32;
+        loop {
+            match &self.token {
+                Token::End => return,
+                Token::Open => depth = depth.saturating_add(1),
+                Token::Close if depth == 0 => return,
+                Token::Close => depth = depth.saturating_sub(1),
+                Token::Keyword(word) if depth == 0 && continues(kind, word) => return,
+                _ => {}
+            }
+            self.advance();
+        }
+    }
+}
+
+fn continues(kind: Kind, word: &str) -> bool {
+    kind.row(word).is_some() || kind.child(word).is_some() || (kind == Kind::Root && word == "include")
+}
+
+fn expected(ty: Ty) -> &'static [&'static str] {
+    match ty {
+        Ty::Bool | Ty::DeprecatedBool => &["yes", "no"],
+        Ty::Int(_) | Ty::DeprecatedInt => &["NUMBER"],
+        Ty::Size => &["NUMBER", "SIZE_NUMBER"],
+        Ty::Text | Ty::Texts => &["STRING"],
+        Ty::TextsOrDefault => &["STRING", "default"],
+        Ty::CountOrAuto => &["STRING", "NUMBER"],
+        Ty::Word(words) => words,
+    }
+}
+
+fn connection_type(word: &str) -> Option<ConnectionType> {
+    Some(match word {
+        "default" => ConnectionType::Any,
+        "local" => ConnectionType::Local,
+        "host" => ConnectionType::Host,
+        "hostssl" => ConnectionType::HostSsl,
+        "hostnossl" => ConnectionType::HostNoSsl,
+        _ => return None,
+    })
+}
