@@ -39,6 +39,7 @@ pub struct Diagnostic {
 pub(crate) struct Sink {
     found: Vec<Diagnostic>,
     errors: usize,
+    dropped: bool,
 }
 
 impl Sink {
@@ -68,7 +69,12 @@ impl Sink {
     }
 
     /// Everything found, in order.
-    pub(crate) fn into_found(self) -> Vec<Diagnostic> {
+    pub(crate) fn into_found(mut self) -> Vec<Diagnostic> {
+        if self.dropped
+            && let Some(last) = self.found.last_mut()
+        {
+            last.hint = Some("there is more, which is not shown".to_owned());
+        }
         self.found
     }
 
@@ -80,6 +86,7 @@ impl Sink {
         // without a reason would be useless.
         let first_error = level == Level::Error && self.errors == 1;
         if self.found.len() >= DIAGNOSTICS_MAX && !first_error {
+            self.dropped = true;
             return;
         }
         self.found.push(Diagnostic {

@@ -112,11 +112,11 @@ fn record(line: &[u8]) -> Result<Option<HbaRecord>, String> {
     let mut words = line.split([' ', '\t', '\r']).filter(|word| !word.is_empty()).take(WORDS_MAX);
     let Some(kind) = words.next() else { return Ok(None) };
     let mut next = |what: &str| words.next().ok_or_else(|| format!("missing {what}"));
-    let make = match kind {
+    let make: Option<fn(HbaBlock) -> HbaConnection> = match kind {
         "local" => None,
-        "host" => Some(HbaConnection::Host as fn(HbaBlock) -> HbaConnection),
-        "hostssl" => Some(HbaConnection::HostSsl as fn(HbaBlock) -> HbaConnection),
-        "hostnossl" => Some(HbaConnection::HostNoSsl as fn(HbaBlock) -> HbaConnection),
+        "host" => Some(HbaConnection::Host),
+        "hostssl" => Some(HbaConnection::HostSsl),
+        "hostnossl" => Some(HbaConnection::HostNoSsl),
         other => return Err(format!("unknown connection type '{other}'")),
     };
     let databases = next("database")?.split(',').filter(|name| !name.is_empty()).map(database).collect();
@@ -134,7 +134,9 @@ fn record(line: &[u8]) -> Result<Option<HbaRecord>, String> {
     let verdict = match next("auth method")? {
         "allow" | "trust" => HbaVerdict::Allow,
         "deny" | "reject" => HbaVerdict::Reject,
-        other => return Err(format!("unknown auth method '{other}' (only allow/trust/deny/reject supported)")),
+        other => {
+            return Err(format!("unknown auth method '{other}' (only allow/trust/deny/reject supported)"));
+        }
     };
     Ok(Some(HbaRecord { connection, databases, users, verdict }))
 }
@@ -170,5 +172,52 @@ fn user(name: &str) -> HbaUser {
     match name {
         "all" => HbaUser::All,
         name => HbaUser::Is(name.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(text: &str) -> Vec<String> {
+        let mut sink = Sink::default();
+        parse("hba", text.as_bytes(), &mut sink);
+        sink.into_found().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn records_are_read() {
+        let text = "# nobody\n\nlocal all all trust # us\r\n\
+                    host db1,sameuser u1,u2 10.0.0.0/8 allow\n\
+                    hostssl all all 192.0.2.0 255.255.255.0 deny\n\
+                    hostnossl all all ::/0 reject extra words\n";
+        let mut sink = Sink::default();
+        let hba = parse("hba", text.as_bytes(), &mut sink);
+        assert_eq!(sink.into_found(), []);
+        let verdicts: Vec<HbaVerdict> = hba.records.iter().map(|record| record.verdict).collect();
+        assert_eq!(verdicts, [HbaVerdict::Allow, HbaVerdict::Allow, HbaVerdict::Reject, HbaVerdict::Reject]);
+        assert_eq!(hba.records[1].databases, [HbaDatabase::Is("db1".into()), HbaDatabase::SameUser]);
+        assert_eq!(hba.records[1].users, [HbaUser::Is("u1".into()), HbaUser::Is("u2".into())]);
+    }
+
+    #[test]
+    fn bad_lines_are_all_reported() {
+        let cases = [
+            (
+                "host all all 10.0.0.0/8 md5",
+                "unknown auth method 'md5' (only allow/trust/deny/reject supported)",
+            ),
+            ("host all all all trust", "invalid IP address 'all'"),
+            ("host all all 10.0.0.0/33 trust", "invalid network prefix length"),
+            ("host all all 10.0.0.0 ::1 trust", "network mask '::1' does not fit address '10.0.0.0'"),
+            ("remote all all trust", "unknown connection type 'remote'"),
+            ("local all", "missing user"),
+            ("local all all", "missing auth method"),
+        ];
+        for (line, want) in cases {
+            assert_eq!(messages(line), [format!("hba:1:1: hba:1: {want}")], "{line}");
+        }
+        assert_eq!(messages("x\n\ny\n").len(), 2);
+        assert_eq!(messages(&"a".repeat(5000)).len(), 1, "a line too long");
     }
 }

@@ -14,10 +14,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod address;
+mod affinity;
 mod ast;
 mod diagnostic;
+mod fuzz;
 mod hba;
 mod hba_match;
+mod hosts;
 mod lexer;
 mod matching;
 mod model;
@@ -25,17 +28,21 @@ mod option;
 mod options;
 mod parser;
 mod render;
+mod resolve;
 mod source;
 mod value;
 
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
+pub use fuzz::fuzz_config;
 pub use hba::{Hba, HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
 pub use matching::Client;
 pub use model::*;
 pub use option::{Check, Effect, Fallback, Opt, Reload, Ty};
 pub use options::{not_effective_table, sections};
 pub use render::options_markdown;
-pub use source::{FILE_BYTES_MAX, FileLoader, INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position};
+pub use source::{
+    FILE_BYTES_MAX, FileLoader, INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, MemoryLoader, Position,
+};
 
 /// What came of reading a configuration.
 #[derive(Debug)]
@@ -44,4 +51,16 @@ pub struct Outcome {
     pub config: Option<Config>,
     /// Everything found, in the order of the text, phase by phase.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the configuration `entry` and everything it includes, and checks it.
+///
+/// Files are read through `loader`; nothing else is opened: TLS files, sockets, logs and names are the
+/// caller's. The result does not depend on the clock or the environment, except that `workers "auto"` asks for
+/// the number of CPUs where other limits are derived from it.
+pub fn parse(loader: &dyn Loader, entry: &str) -> Outcome {
+    let mut sink = diagnostic::Sink::default();
+    let root = parser::parse(loader, entry, &mut sink);
+    let config = resolve::resolve(&root, loader, &mut sink);
+    Outcome { config, diagnostics: sink.into_found() }
 }

@@ -39,7 +39,9 @@ fn read_file(run: &mut Run<'_>, path: &str, depth: u32, root: &mut Block) {
     if depth > INCLUDE_DEPTH_MAX || run.files >= INCLUDES_MAX {
         run.ended = true;
         let message = match depth > INCLUDE_DEPTH_MAX {
-            true => format!("include depth limit ({INCLUDE_DEPTH_MAX}) exceeded, possibly a circular include"),
+            true => {
+                format!("include depth limit ({INCLUDE_DEPTH_MAX}) exceeded, possibly a circular include")
+            }
             false => format!("include count limit ({INCLUDES_MAX}) exceeded, possibly a circular include"),
         };
         return run.sink.error(&start, message);
@@ -259,7 +261,7 @@ impl Parser<'_, '_, '_> {
     fn at_missing_brace(&mut self, kind: Kind) -> bool {
         let Token::Keyword(word) = self.token else { return false };
         let section = matches!(Kind::Root.child(word), Some(Kind::Database | Kind::Listen | Kind::Storage));
-        let user = matches!(Kind::Database.child(word), Some(_)) && kind != Kind::Root;
+        let user = Kind::Database.child(word).is_some() && kind != Kind::Root;
         if kind == Kind::Root || !(section || user) {
             return false;
         }

@@ -1,5 +1,6 @@
 //! Where configuration text comes from, and how a place in it is named.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -36,6 +37,33 @@ impl Loader for FileLoader {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "file is larger than 64 MiB"));
         }
         Ok(bytes)
+    }
+}
+
+/// Files held in memory, for tests and for text that comes from elsewhere.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryLoader {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryLoader {
+    /// No file at all.
+    pub fn new() -> Self {
+        MemoryLoader::default()
+    }
+
+    /// Adds or replaces the file `path`.
+    #[must_use]
+    pub fn with(mut self, path: &str, text: impl Into<Vec<u8>>) -> Self {
+        self.files.insert(path.to_owned(), text.into());
+        self
+    }
+}
+
+impl Loader for MemoryLoader {
+    fn load(&self, path: &str) -> io::Result<Vec<u8>> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "No such file or directory");
+        self.files.get(path).cloned().ok_or_else(missing)
     }
 }
 

@@ -124,7 +124,10 @@ mod tests {
             (DecodeError::Length { tag: b'Z', got: 3 }, "message 'Z' has a wrong length of 3"),
             (DecodeError::Field { tag: 0, at: 4 }, "message (first packet) has a bad field at byte 4"),
             (DecodeError::UnknownTag { tag: 7 }, "message 0x07 is not expected"),
-            (DecodeError::TooLong { tag: b'S', got: 9, max: 8 }, "message 'S' has a length of 9 where 8 is the most"),
+            (
+                DecodeError::TooLong { tag: b'S', got: 9, max: 8 },
+                "message 'S' has a length of 9 where 8 is the most",
+            ),
         ];
         for (error, text) in cases {
             assert_eq!(error.to_string(), text);

@@ -22,77 +22,13 @@
 //! request proves that it will not come any more.
 
 mod owed;
-
-use std::fmt;
+mod reply;
 
 use crate::backend::status::TxStatus;
 use crate::tag::{Backend, Frontend};
 use owed::{Kind, Owed};
 
-/// What a server's message was, once it fitted.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub enum Reply {
-    /// Part of an answer: nothing a relay must act on.
-    Pass,
-    /// ReadyForQuery with this status.
-    Ready(TxStatus),
-    /// NoticeResponse, ParameterStatus or NotificationResponse: belongs to no request.
-    Async,
-    /// ErrorResponse to an outstanding request.
-    Error,
-    /// ErrorResponse that nobody asked for: the server is about to close the connection.
-    Farewell,
-    /// CommandComplete.
-    Complete,
-    /// CopyInResponse: the server reads CopyData.
-    CopyIn,
-    /// CopyOutResponse: the server sends CopyData.
-    CopyOut,
-    /// CopyBothResponse: replication.
-    CopyBoth,
-    /// CopyDone from the server.
-    CopyEnd,
-}
-
-/// Direction of a COPY under way.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub enum Copy {
-    /// No COPY.
-    None,
-    /// The server takes CopyData, and neither CopyDone nor CopyFail has been sent.
-    In,
-    /// The server sends CopyData.
-    Out,
-    /// Both directions: replication.
-    Both,
-}
-
-/// The server's message fits nothing it owes: the connection cannot be trusted any more.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub enum FlowError {
-    /// No outstanding request is answered by this message now.
-    Unexpected {
-        /// The message.
-        tag: Backend,
-    },
-    /// ReadyForQuery without a status byte of I, T or E.
-    Status {
-        /// What stood there, if anything.
-        got: Option<u8>,
-    },
-}
-
-impl fmt::Display for FlowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            FlowError::Unexpected { tag } => write!(f, "server sent {} which answers nothing", tag.name()),
-            FlowError::Status { got: Some(byte) } => write!(f, "server sent an unknown transaction status {byte}"),
-            FlowError::Status { got: None } => f.write_str("server sent no transaction status"),
-        }
-    }
-}
-
-impl std::error::Error for FlowError {}
+pub use reply::{Copy, FlowError, Reply};
 
 /// How far the request at the front of the queue has been answered.
 #[derive(Copy, Clone, Eq, PartialEq, Debug, Default)]
@@ -237,7 +173,9 @@ impl Flow {
             {
                 Ok(Reply::Pass)
             }
-            Backend::NoticeResponse | Backend::ParameterStatus | Backend::NotificationResponse => Ok(Reply::Async),
+            Backend::NoticeResponse | Backend::ParameterStatus | Backend::NotificationResponse => {
+                Ok(Reply::Async)
+            }
             Backend::ReadyForQuery => self.ready(body),
             Backend::ErrorResponse => Ok(self.error()),
             _ if self.step == Step::Lost => Ok(self.unchecked(tag)),
@@ -280,7 +218,9 @@ impl Flow {
     fn run(&mut self, kind: Kind, tag: Backend) -> Option<Reply> {
         match (tag, self.phase) {
             (Backend::DataRow, Phase::Fresh | Phase::Answered) => Some(Reply::Pass),
-            (Backend::RowDescription, Phase::Fresh | Phase::Answered) if kind == Kind::Query => Some(Reply::Pass),
+            (Backend::RowDescription, Phase::Fresh | Phase::Answered) if kind == Kind::Query => {
+                Some(Reply::Pass)
+            }
             (
                 Backend::CommandComplete | Backend::EmptyQueryResponse,
                 Phase::Fresh | Phase::Answered | Phase::CopyInEnded,

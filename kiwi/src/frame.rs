@@ -205,11 +205,31 @@ mod tests {
             ("body not there yet", b"Q\0\0\0\x09", fe, Ok(Some(Header { tag: b'Q', len: 10 }))),
             ("length below four", b"Q\0\0\0\x03", fe, Err(DecodeError::Length { tag: b'Q', got: 3 })),
             ("small limit", b"S\0\0\x27\x10", fe, Ok(Some(Header { tag: b'S', len: 10_001 }))),
-            ("above it", b"S\0\0\x27\x11", fe, Err(DecodeError::TooLong { tag: b'S', got: 10_001, max: 10_000 })),
+            (
+                "above it",
+                b"S\0\0\x27\x11",
+                fe,
+                Err(DecodeError::TooLong { tag: b'S', got: 10_001, max: 10_000 }),
+            ),
             ("large limit", b"Q\x3f\xff\xff\xfd", fe, Ok(Some(Header { tag: b'Q', len: LARGE_MAX + 1 }))),
-            ("above it", b"Q\x3f\xff\xff\xfe", fe, Err(DecodeError::TooLong { tag: b'Q', got: LARGE_MAX + 1, max: LARGE_MAX })),
-            ("server's Sync byte is ParameterStatus", b"S\0\0\x27\x11", be, Ok(Some(Header { tag: b'S', len: 10_002 }))),
-            ("login", b"p\0\x01\0\x01", auth, Err(DecodeError::TooLong { tag: b'p', got: 65_537, max: 65_536 })),
+            (
+                "above it",
+                b"Q\x3f\xff\xff\xfe",
+                fe,
+                Err(DecodeError::TooLong { tag: b'Q', got: LARGE_MAX + 1, max: LARGE_MAX }),
+            ),
+            (
+                "server's Sync byte is ParameterStatus",
+                b"S\0\0\x27\x11",
+                be,
+                Ok(Some(Header { tag: b'S', len: 10_002 })),
+            ),
+            (
+                "login",
+                b"p\0\x01\0\x01",
+                auth,
+                Err(DecodeError::TooLong { tag: b'p', got: 65_537, max: 65_536 }),
+            ),
             ("unknown tag", b"\x07\0\0\0\x04", fe, Ok(Some(Header { tag: 7, len: 5 }))),
         ];
         for (name, buf, limits, want) in cases {

@@ -39,13 +39,18 @@ fn use_startup(message: &StartupMessage) {
     if let Some(options) = message.options() {
         parse_options(options, |name, value| params.set(name, value));
     }
-    let _ = (message.database(), message.replication(), message.unknown_options().count(), params.fingerprint());
+    let _ =
+        (message.database(), message.replication(), message.unknown_options().count(), params.fingerprint());
     for (name, value) in params.iter() {
         let _ = (quote::parameter_name(name), quote::literal(value), quote::list(value));
     }
     let mut out = Vec::new();
     message.write(&mut out);
-    assert_eq!(Opening::parse(&out), Ok(Opening::Startup(message.clone())), "a message survives its own writing");
+    assert_eq!(
+        Opening::parse(&out),
+        Ok(Opening::Startup(message.clone())),
+        "a message survives its own writing"
+    );
 }
 
 /// What a logged-in client sends: frames, every message's parser, the SCRAM exchange, and the flow's books.
@@ -58,7 +63,9 @@ pub fn fuzz_frontend(data: &[u8]) {
         flow.sent(tag);
         match tag {
             Frontend::Query => consume(Query::parse(frame)),
-            Frontend::Parse => consume((Parse::parse(frame).map(|m| m.types.iter().count()), Parse::identity(frame))),
+            Frontend::Parse => {
+                consume((Parse::parse(frame).map(|m| m.types.iter().count()), Parse::identity(frame)))
+            }
             Frontend::Bind => {
                 consume(Bind::parse(frame).map(|m| (m.values.iter().count(), m.formats.iter().count())));
                 consume(Bind::rename(frame, b"s", &mut Vec::new()));
@@ -110,12 +117,16 @@ fn use_backend(tag: Backend, frame: &[u8]) {
             consume(CopyResponse::parse(frame).map(|m| m.columns.iter().count()));
         }
         Backend::DataRow => consume(DataRow::parse(frame).map(|m| m.values.iter().count())),
-        Backend::ErrorResponse => consume(ErrorFields::parse(frame).map(|m| (m.severity(), m.code(), m.iter().count()))),
+        Backend::ErrorResponse => {
+            consume(ErrorFields::parse(frame).map(|m| (m.severity(), m.code(), m.iter().count())))
+        }
         Backend::NoticeResponse => consume(ErrorFields::parse_notice(frame)),
         Backend::FunctionCallResponse => consume(FunctionCallResponse::parse(frame)),
         Backend::NegotiateProtocolVersion => consume(NegotiateProtocolVersion::parse(frame)),
         Backend::NotificationResponse => consume(NotificationResponse::parse(frame)),
-        Backend::ParameterDescription => consume(ParameterDescription::parse(frame).map(|m| m.types.iter().count())),
+        Backend::ParameterDescription => {
+            consume(ParameterDescription::parse(frame).map(|m| m.types.iter().count()))
+        }
         Backend::ParameterStatus => consume(ParameterStatus::parse(frame)),
         Backend::ReadyForQuery => consume(ReadyForQuery::parse(frame)),
         Backend::RowDescription => consume(RowDescription::parse(frame).map(|m| m.iter().count())),

@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+#![cfg_attr(test, allow(clippy::type_complexity, reason = "tests are tables of cases"))]
 
 pub mod backend;
 pub mod error;

@@ -50,8 +50,12 @@ pub const TRACKED: [&str; 31] = [
 ];
 
 /// Tracked names that mean something to the pooler and nothing to a server.
-const OURS: [&str; 4] =
-    ["compression", "odyssey_catchup_timeout", "odyssey.target_session_attrs", "_pq_.test_protocol_negotiation"];
+const OURS: [&str; 4] = [
+    "compression",
+    "odyssey_catchup_timeout",
+    "odyssey.target_session_attrs",
+    "_pq_.test_protocol_negotiation",
+];
 
 /// Whether a client's value for this name is kept.
 #[must_use]

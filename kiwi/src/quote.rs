@@ -100,7 +100,10 @@ fn elements(value: &[u8]) -> Option<Vec<Vec<u8>>> {
             }
             rest = quoted;
         } else {
-            let end = rest.iter().position(|byte| *byte == b',' || byte.is_ascii_whitespace()).unwrap_or(rest.len());
+            let end = rest
+                .iter()
+                .position(|byte| *byte == b',' || byte.is_ascii_whitespace())
+                .unwrap_or(rest.len());
             let (bare, behind) = rest.split_at(end);
             // A quote inside a bare element is nothing the server would write.
             if bare.contains(&b'"') {

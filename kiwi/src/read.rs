@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn reads_front_to_back() {
-        let mut r = Reader::frame(b"B\0\0\0\x1aab\0\0\x02\xff\xff\xff\xff\0\0\0\x02xy\0\0\0\x07zzz", b'B').unwrap();
+        let mut r =
+            Reader::frame(b"B\0\0\0\x1aab\0\0\x02\xff\xff\xff\xff\0\0\0\x02xy\0\0\0\x07zzz", b'B').unwrap();
         assert_eq!(r.cstr(), Ok(&b"ab"[..]));
         assert_eq!(r.count(), Ok(2));
         assert_eq!(r.value(), Ok(None));
@@ -164,10 +165,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_frame() {
-        assert_eq!(Reader::frame(b"Z\0\0\0\x06I", b'Z').err(), Some(DecodeError::Length { tag: b'Z', got: 6 }));
+        assert_eq!(
+            Reader::frame(b"Z\0\0\0\x06I", b'Z').err(),
+            Some(DecodeError::Length { tag: b'Z', got: 6 })
+        );
         assert_eq!(Reader::frame(b"Z\0\0\0\x05I", b'C').err(), Some(DecodeError::UnknownTag { tag: b'Z' }));
         assert_eq!(Reader::frame(b"Z\0", b'Z').err(), Some(DecodeError::Length { tag: b'Z', got: 2 }));
-        assert_eq!(Reader::frame(b"Z\xff\xff\xff\xff", b'Z').err(), Some(DecodeError::Length { tag: b'Z', got: 0xffff_ffff }));
+        assert_eq!(
+            Reader::frame(b"Z\xff\xff\xff\xff", b'Z').err(),
+            Some(DecodeError::Length { tag: b'Z', got: 0xffff_ffff })
+        );
     }
 
     #[test]

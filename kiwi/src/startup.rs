@@ -233,7 +233,8 @@ impl StartupMessage {
     /// The parameters that are settings: all but user, database, replication, options and `_pq_.` options.
     pub fn settings(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.iter().filter(|(name, _)| {
-            !matches!(*name, b"user" | b"database" | b"replication" | b"options") && !name.starts_with(b"_pq_.")
+            !matches!(*name, b"user" | b"database" | b"replication" | b"options")
+                && !name.starts_with(b"_pq_.")
         })
     }
 
@@ -369,7 +370,10 @@ mod tests {
             assert_eq!(startup(body), want, "{name}");
         }
         assert_eq!(Opening::parse(b"\0\0\0\x04"), Err(DecodeError::Field { tag: 0, at: 4 }));
-        assert_eq!(Opening::parse(b"\0\0\0\x09\x04\xd2\x16\x2f"), Err(DecodeError::Length { tag: 0, got: 9 }));
+        assert_eq!(
+            Opening::parse(b"\0\0\0\x09\x04\xd2\x16\x2f"),
+            Err(DecodeError::Length { tag: 0, got: 9 })
+        );
         let short = packet(b"\x04\xd2\x16\x2e\0\0\0\x01abc");
         assert_eq!(Opening::parse(&short), Err(DecodeError::Field { tag: 0, at: 12 }));
     }

@@ -103,7 +103,8 @@ impl Writer<'_> {
         match value {
             None => self.i32(-1),
             Some(bytes) => {
-                let len = i32::try_from(bytes.len()).map_err(|_| EncodeError::TooLong { field, got: bytes.len() })?;
+                let len = i32::try_from(bytes.len())
+                    .map_err(|_| EncodeError::TooLong { field, got: bytes.len() })?;
                 self.i32(len);
                 self.bytes(bytes);
             }

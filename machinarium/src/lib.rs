@@ -5,6 +5,10 @@
 //! that may suspend its coroutine takes [`Co`] as its first argument; one that does not take it cannot. Nothing
 //! but a message ([`channel`], [`channel::oneshot`]) or a [`DetachedIo`] crosses from one machine to another.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod channel;
 mod coroutine;
 mod deadline;

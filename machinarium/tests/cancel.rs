@@ -10,6 +10,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use util::{guard, here, seeds};
 
+/// Parks until it is cancelled.
+type Park = fn(&Co) -> WaitError;
+
 fn forever() -> Deadline {
     Deadline::never("it is cancelled")
 }
@@ -63,7 +66,7 @@ fn busy(co: &Co) -> WaitError {
 
 #[test]
 fn every_wait_ends_as_cancelled_and_only_once() {
-    let waits: [(&str, fn(&Co) -> WaitError); 7] = [
+    let waits: [(&str, Park); 7] = [
         ("sleep", park_in_sleep),
         ("recv", park_in_recv),
         ("read", park_in_read),

@@ -84,7 +84,9 @@ fn read(path: &Path) -> Result<Config, Failed> {
         log_info!(&who, "rules", "{note}");
     }
     for directive in &config.not_effective {
-        log_info!(&who, "config", "{directive}");
+        let (at, name, why) = (&directive.at, &directive.name, directive.why);
+        let (file, line, col) = (&at.file, at.line, at.col);
+        log_info!(&who, "config", "{file}:{line}:{col}: warning: {name} has no effect yet: {why}");
     }
     Ok(config)
 }

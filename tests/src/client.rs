@@ -222,6 +222,15 @@ impl Client {
         set.expect("a timeout above zero");
     }
 
+    /// Waits at most this long for the peer to take bytes from now on.
+    pub fn set_write_patience(&self, patience: Duration) {
+        let set = match &self.stream {
+            Stream::Tcp(stream) => stream.set_write_timeout(Some(patience)),
+            Stream::Unix(stream) => stream.set_write_timeout(Some(patience)),
+        };
+        set.expect("a timeout above zero");
+    }
+
     /// Reads what there is into `buffer`, past the message framing; 0 when the peer closed.
     pub fn read_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.received.is_empty() {

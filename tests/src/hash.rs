@@ -55,7 +55,7 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
 
 /// The initial state and the round keys: fractional parts of the square and cube roots of the first primes.
 fn sha256_constants() -> ([u32; 8], [u32; 64]) {
-    let is_prime = |n: &u64| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let is_prime = |n: &u64| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
     let mut state = [0; 8];
     let mut keys = [0; 64];
     for (i, prime) in (2..).filter(is_prime).take(64).enumerate() {

@@ -262,7 +262,7 @@ fn a_unix_socket_is_a_listener_like_any_other() {
 fn a_server_behind_a_unix_socket_is_reached() {
     let pg = Postgres::shared();
     let storage = format!(
-        "storage \"socket\" {{\n\ttype \"remote\"\n\thost \"unix://{}\"\n\tport {}\n}}\n\
+        "storage \"socket\" {{\n\ttype \"remote\"\n\thost \"unix://{}/.s.PGSQL.{}\"\n}}\n\
          database \"app\" {{\n\tuser \"app\" {{\n\t\tauthentication \"none\"\n\t\tstorage \"socket\"\n\
          \t\tpool \"transaction\"\n\t}}\n}}",
         pg.socket_dir().display(),

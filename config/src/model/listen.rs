@@ -26,8 +26,6 @@ pub struct Listen {
     pub catchup_timeout: Option<Duration>,
     /// Names of storages tried in this order instead of the rule's storage; each exists.
     pub storages: Vec<String>,
-    /// Whether `compression` was asked for; kept, without effect.
-    pub compression: bool,
 }
 
 /// TLS settings of a listener. Paths are not opened here.

@@ -14,8 +14,9 @@ pub use global::{
 };
 pub use listen::{Listen, ListenTls, TlsMode};
 pub use rule::{
-    AddressRange, AuthQuery, Authentication, Cidr, CommonName, ConnectionType, Discard, GroupCheck, HostMatch,
-    LdapCredentials, Name, PoolMode, PoolRouting, Pooling, Role, Rule, RuleOrigin, RuleUser, Secret,
+    AddressRange, AuthQuery, Authentication, Cidr, CommonName, ConnectionType, Discard, GroupCheck,
+    HostMatch, LdapCredentials, Name, PoolMode, PoolRouting, Pooling, Role, Rule, RuleOrigin, RuleUser,
+    Secret,
 };
 pub use storage::{
     Balancing, BalancingMethod, Endpoint, EndpointAddress, Storage, StorageKind, StorageTls,

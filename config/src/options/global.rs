@@ -1,8 +1,8 @@
 //! Process-wide directives, except logging.
 
 use crate::option::Check::{Int32, Range};
-use crate::option::Fallback::{Computed, Flag, Number, Required, Text, Unset};
 use crate::option::Effect::{Full, Ignored, NotYet};
+use crate::option::Fallback::{Computed, Flag, Number, Required, Text, Unset};
 use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, Size, Word};
 use crate::option::{Opt, Reload, Ty, table};
 

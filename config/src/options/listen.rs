@@ -1,8 +1,8 @@
 //! Directives of `listen`.
 
-use crate::option::Check::{Range};
-use crate::option::Fallback::{Number, Required, Unset};
+use crate::option::Check::Range;
 use crate::option::Effect::{Full, Ignored, NotYet};
+use crate::option::Fallback::{Number, Required, Unset};
 use crate::option::Ty::{DeprecatedBool, Int, Texts};
 use crate::option::{Opt, Reload, Ty, table};
 

@@ -1,8 +1,8 @@
 //! Logging directives of the global section.
 
-use crate::option::Check::{Int32};
+use crate::option::Check::Int32;
+use crate::option::Effect::{Full, Ignored, NotYet};
 use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
-use crate::option::Effect::{Full, NotYet};
 use crate::option::Ty::{Bool, Int};
 use crate::option::{Opt, Reload, Ty, table};
 
@@ -23,7 +23,7 @@ table! {
     LOG_QUERY = "log_query", Bool, Flag(false), Applied, Full, "Log the text of queries.";
     LOG_STATS = "log_stats", Bool, Flag(true), Applied, NotYet(NO_STATS), "Log statistics periodically.";
     STATS_INTERVAL = "stats_interval", Int(Int32), Number(3), Applied, NotYet(NO_STATS), "Seconds between statistics; at least 1.";
-    LOG_ASYNC = "log_async", Bool, Flag(true), Restart, NotYet("a writer thread always writes the log"), "Write the log from a thread of its own.";
+    LOG_ASYNC = "log_async", Bool, Flag(true), Never, Ignored("a thread of its own always writes the log"), "Write the log from a thread of its own.";
     LOG_QUEUE_DEPTH = "log_queue_depth", Int(Int32), Number(30_000), Restart, NotYet("the log queue has a fixed length"), "Messages that may wait for the log's writer.";
     LOG_GENERAL_STATS_PROM = "log_general_stats_prom", Bool, Flag(false), Restart, NotYet(NO_METRICS), "Prometheus text of the general statistics.";
     LOG_ROUTE_STATS_PROM = "log_route_stats_prom", Bool, Flag(false), Restart, NotYet(NO_METRICS), "Prometheus text of each route.";

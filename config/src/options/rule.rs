@@ -1,8 +1,8 @@
 //! Directives of routes: `user`, `group` and `watchdog` blocks, except `storage*` and their authentication.
 
 use crate::option::Check::{Int32, NonNegative, Range};
-use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
 use crate::option::Effect::{Full, Ignored, NotYet};
+use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
 use crate::option::Ty::{Bool, DeprecatedInt, Int, TextsOrDefault};
 use crate::option::{Opt, Reload, Ty, table};
 

@@ -1,8 +1,8 @@
 //! Directives of `storage`, `balancing`, `shared_pool` and `ldap_endpoint`.
 
 use crate::option::Check::{NonNegative, Range};
-use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
 use crate::option::Effect::{Full, NotYet};
+use crate::option::Fallback::{Flag, Number, Required, Text, Unset};
 use crate::option::Ty::{Bool, Int};
 use crate::option::{Opt, Reload, Ty, table};
 

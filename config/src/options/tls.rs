@@ -1,7 +1,7 @@
 //! The `tls*` directives of `listen` and `storage`: the same words, each with its own effect.
 
-use crate::option::Fallback::{Text, Unset};
 use crate::option::Effect::{Full, NotYet};
+use crate::option::Fallback::{Text, Unset};
 use crate::option::{Opt, Reload, Ty, table};
 
 /// Towards clients.

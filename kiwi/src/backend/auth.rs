@@ -18,9 +18,11 @@ impl<'a> Mechanisms<'a> {
     /// Only SCRAM-SHA-256: what a plaintext connection offers.
     pub const SCRAM: Mechanisms<'static> = Mechanisms { names: b"SCRAM-SHA-256\0" };
     /// With channel binding, in the C program's order.
-    pub const SCRAM_THEN_PLUS: Mechanisms<'static> = Mechanisms { names: b"SCRAM-SHA-256\0SCRAM-SHA-256-PLUS\0" };
+    pub const SCRAM_THEN_PLUS: Mechanisms<'static> =
+        Mechanisms { names: b"SCRAM-SHA-256\0SCRAM-SHA-256-PLUS\0" };
     /// With channel binding, in PostgreSQL's order.
-    pub const PLUS_THEN_SCRAM: Mechanisms<'static> = Mechanisms { names: b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0" };
+    pub const PLUS_THEN_SCRAM: Mechanisms<'static> =
+        Mechanisms { names: b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0" };
 
     /// The names, in order.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> {

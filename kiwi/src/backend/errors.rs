@@ -49,7 +49,9 @@ impl Severity {
     #[must_use]
     pub fn from_bytes(word: &[u8]) -> Option<Severity> {
         use Severity::{Debug, Error, Fatal, Info, Log, Notice, Panic, Warning};
-        [Error, Fatal, Panic, Warning, Notice, Debug, Info, Log].into_iter().find(|s| s.as_str().as_bytes() == word)
+        [Error, Fatal, Panic, Warning, Notice, Debug, Info, Log]
+            .into_iter()
+            .find(|s| s.as_str().as_bytes() == word)
     }
 }
 
@@ -91,7 +93,9 @@ impl<'a> ErrorFields<'a> {
     /// Every field as (type, text), in the order sent.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
         // Each field ends in a zero byte, so only the piece behind the last one is empty.
-        self.fields.split(|byte| *byte == 0).filter_map(|field| field.split_first().map(|(kind, text)| (*kind, text)))
+        self.fields
+            .split(|byte| *byte == 0)
+            .filter_map(|field| field.split_first().map(|(kind, text)| (*kind, text)))
     }
 
     /// The text of a field by its type byte.
@@ -244,7 +248,10 @@ mod tests {
         assert_eq!(fields.severity(), Some(Severity::Fatal));
         assert!(fields.is_fatal());
         assert_eq!(fields.code(), Some(SqlState::CONNECTION_FAILURE));
-        assert_eq!((fields.message(), fields.detail(), fields.hint()), (&b"gone"[..], Some(&b"d"[..]), Some(&b"h"[..])));
+        assert_eq!(
+            (fields.message(), fields.detail(), fields.hint()),
+            (&b"gone"[..], Some(&b"d"[..]), Some(&b"h"[..]))
+        );
     }
 
     #[test]

@@ -247,7 +247,9 @@ impl<'a> CopyResponse<'a> {
     pub fn parse(frame: &'a [u8]) -> Result<CopyResponse<'a>, DecodeError> {
         let byte = frame.first().copied().unwrap_or_default();
         let tag = match Backend::from_byte(byte) {
-            Some(tag @ (Backend::CopyInResponse | Backend::CopyOutResponse | Backend::CopyBothResponse)) => tag,
+            Some(tag @ (Backend::CopyInResponse | Backend::CopyOutResponse | Backend::CopyBothResponse)) => {
+                tag
+            }
             _ => return Err(DecodeError::UnknownTag { tag: byte }),
         };
         let mut r = Reader::frame(frame, byte)?;

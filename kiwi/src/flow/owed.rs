@@ -143,8 +143,17 @@ mod tests {
     #[test]
     fn order_and_counts_survive_the_runs() {
         let mut owed = Owed::default();
-        let script: Vec<Kind> =
-            (0..500_u32).map(|i| if i % 97 == 0 { Kind::Query } else if i % 41 < 30 { Kind::Sync } else { Kind::Bind }).collect();
+        let script: Vec<Kind> = (0..500_u32)
+            .map(|i| {
+                if i % 97 == 0 {
+                    Kind::Query
+                } else if i % 41 < 30 {
+                    Kind::Sync
+                } else {
+                    Kind::Bind
+                }
+            })
+            .collect();
         for kind in &script {
             owed.push(*kind).unwrap();
         }
@@ -165,7 +174,8 @@ mod tests {
         }
         assert_eq!(owed.runs.len(), 100_000 / 16);
         owed.clear();
-        let pushed = (0..).take_while(|i| owed.push(if i % 2 == 0 { Kind::Parse } else { Kind::Bind }).is_ok());
+        let pushed =
+            (0..).take_while(|i| owed.push(if i % 2 == 0 { Kind::Parse } else { Kind::Bind }).is_ok());
         assert_eq!(pushed.count(), BYTES_MAX);
     }
 }

@@ -119,7 +119,10 @@ mod tests {
     #[test]
     fn broken_answers() {
         assert_eq!(PasswordMessage::parse(b"p\0\0\0\x06ab"), Err(DecodeError::Field { tag: b'p', at: 5 }));
-        assert_eq!(PasswordMessage::parse(b"p\0\0\0\x07a\0b"), Err(DecodeError::Length { tag: b'p', got: 7 }));
+        assert_eq!(
+            PasswordMessage::parse(b"p\0\0\0\x07a\0b"),
+            Err(DecodeError::Length { tag: b'p', got: 7 })
+        );
         let behind = SaslInitialResponse::parse(b"p\0\0\0\x0bX\0\0\0\0\x00a");
         assert_eq!(behind, Err(DecodeError::Length { tag: b'p', got: 11 }));
         let short = SaslInitialResponse::parse(b"p\0\0\0\x0aX\0\0\0\0\x01");
@@ -128,7 +131,8 @@ mod tests {
 
     #[test]
     fn secrets_do_not_print() {
-        let text = format!("{:?} {:?}", PasswordMessage { password: b"hush" }, SaslResponse { data: b"hush" });
+        let text =
+            format!("{:?} {:?}", PasswordMessage { password: b"hush" }, SaslResponse { data: b"hush" });
         assert_eq!(text, "PasswordMessage SaslResponse");
     }
 }

@@ -86,6 +86,10 @@ pub struct Parse<'a> {
 
 impl<'a> Parse<'a> {
     /// Reads the frame. Errors: `Field`, `Length`.
+    #[expect(
+        clippy::self_named_constructors,
+        reason = "every message has a parse, and this one has its name"
+    )]
     pub fn parse(frame: &'a [u8]) -> Result<Parse<'a>, DecodeError> {
         let mut r = Reader::frame(frame, Frontend::Parse.as_byte())?;
         let (statement, sql, types) = (r.cstr()?, r.cstr()?, TypeIds::read(&mut r)?);

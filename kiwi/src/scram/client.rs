@@ -6,7 +6,8 @@ use openssl::base64;
 use openssl::sha::sha256;
 
 use super::{
-    Key, NONCE_MAX, SALT_MAX, ScramError, ScramKeys, attribute, check_nonce, decode, decode_key, hmac, nonce, xor,
+    Key, NONCE_MAX, SALT_MAX, ScramError, ScramKeys, attribute, check_nonce, decode, decode_key, hmac, nonce,
+    xor,
 };
 
 /// Most rounds we run for a server. PostgreSQL's default is 4096; this many take about a third of a second.
@@ -107,8 +108,7 @@ impl ScramClient {
     pub fn prove_with(self, challenge: Challenge, keys: &ScramKeys) -> (ScramClient, String) {
         let without_proof = format!("c={},r={}", base64::encode_block(GS2.as_bytes()), challenge.nonce);
         let bare = self.first_bare();
-        let message: [&[u8]; 5] =
-            [bare.as_bytes(), b",", &challenge.message, b",", without_proof.as_bytes()];
+        let message: [&[u8]; 5] = [bare.as_bytes(), b",", &challenge.message, b",", without_proof.as_bytes()];
         let proof = xor(&keys.client_key, &hmac(&sha256(&keys.client_key), &message));
         let signature = Some(hmac(&keys.server_key, &message));
         let last = format!("{without_proof},p={}", base64::encode_block(&proof));
@@ -179,7 +179,11 @@ mod tests {
             ("no salt", "r=abcd,s=,i=1".to_owned(), Some(ScramError::Malformed)),
             ("bad salt", "r=abcd,s=*,i=1".to_owned(), Some(ScramError::Malformed)),
             ("long salt", format!("r=abcd,s={long_salt},i=1"), Some(ScramError::Excessive)),
-            ("mandatory extension", "m=x,r=abcd,s=c2FsdA==,i=1".to_owned(), Some(ScramError::MandatoryExtension)),
+            (
+                "mandatory extension",
+                "m=x,r=abcd,s=c2FsdA==,i=1".to_owned(),
+                Some(ScramError::MandatoryExtension),
+            ),
             ("empty", String::new(), Some(ScramError::Malformed)),
             ("error", "e=other-error".to_owned(), Some(ScramError::Malformed)),
         ];

@@ -184,7 +184,12 @@ mod tests {
             ("cannot bind, was on offer", "n,,n=,r=abc", Binding::Declined, None),
             ("bound", "p=tls-server-end-point,,n=,r=abc", bound, None),
             ("bound in another way", "p=tls-unique,,n=,r=abc", bound, Some(ScramError::ChannelBinding)),
-            ("bound without the mechanism", "p=tls-server-end-point,,n=,r=a", Binding::None, Some(ScramError::ChannelBinding)),
+            (
+                "bound without the mechanism",
+                "p=tls-server-end-point,,n=,r=a",
+                Binding::None,
+                Some(ScramError::ChannelBinding),
+            ),
             ("mechanism without binding", "n,,n=,r=abc", bound, Some(ScramError::Malformed)),
             ("empty", "", Binding::None, Some(ScramError::Malformed)),
             ("other flag", "q,,n=,r=abc", Binding::None, Some(ScramError::Malformed)),
@@ -222,7 +227,8 @@ mod tests {
         ];
         let verifier = Verifier::derive(b"pencil", b"salt", 1);
         for (name, last, want) in cases {
-            let (server, _) = ScramServer::with_nonce(b"n,,n=,r=abc", &verifier, Binding::None, "SRV").unwrap();
+            let (server, _) =
+                ScramServer::with_nonce(b"n,,n=,r=abc", &verifier, Binding::None, "SRV").unwrap();
             assert_eq!(server.finish(last.as_bytes(), &verifier).err(), Some(want), "{name}");
         }
     }

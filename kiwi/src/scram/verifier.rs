@@ -56,7 +56,8 @@ impl Verifier {
     /// gets the same salt, as a real user would.
     #[must_use]
     pub fn mock(key: &[u8; 32], user: &[u8]) -> Verifier {
-        let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _]: [u8; 32] = hmac(key, &[b"salt", user]);
+        let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _]: [u8; 32] =
+            hmac(key, &[b"salt", user]);
         Verifier {
             iterations: ITERATIONS_DEFAULT,
             salt: Box::new(salt),

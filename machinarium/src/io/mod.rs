@@ -201,6 +201,8 @@ impl Io {
 
     /// Lets the machine's host be told `key` when this happens, once, without anybody parking. `false`: it has
     /// happened already, and nobody will be told.
+    ///
+    /// Over TLS a read that brought bytes may have left more behind: read until there is nothing first.
     pub fn watch(&self, key: HostKey, watch: Watch) -> bool {
         let waiter = match watch {
             Watch::Readable if self.may_read() => return false,

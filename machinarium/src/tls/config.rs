@@ -275,8 +275,7 @@ fn common(method: SslMethod) -> Result<SslContextBuilder, TlsConfigError> {
     );
     // One read takes a whole flight instead of a header and then a body.
     builder.set_read_ahead(true);
-    // The protocol above says itself where it ends, so a missing farewell is an end like any other.
-    builder.set_options(SslOptions::NO_COMPRESSION | SslOptions::IGNORE_UNEXPECTED_EOF);
+    builder.set_options(SslOptions::NO_COMPRESSION);
     Ok(builder)
 }
 

@@ -87,6 +87,12 @@ impl TlsStream {
                     Ok(None)
                 }
                 ErrorCode::ZERO_RETURN => Ok(Some(0)),
+                // The socket ended without a farewell. The protocol above says itself where it ends, so that this
+                // is an end like any other.
+                ErrorCode::SYSCALL if error.io_error().is_none() && error.ssl_error().is_none() => {
+                    self.life = Life::Over;
+                    Ok(Some(0))
+                }
                 _ => Err(self.failed(error)),
             },
         }

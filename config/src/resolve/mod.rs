@@ -1,0 +1,130 @@
+//! Blocks as written to the configuration the program runs on.
+//!
+//! Stages, each run only if the one before found no error, so that consequences are not reported as causes:
+//! the shape of the file (`structure`), then everything else: values, references between sections, and the
+//! choices that depend on several directives. Within a stage all problems are reported, in a fixed order.
+
+mod effect;
+mod generated;
+mod global;
+mod listen;
+mod rule;
+mod rule_checks;
+mod storage;
+mod structure;
+
+use crate::ast::{Block, Kind};
+use crate::diagnostic::Sink;
+use crate::hba;
+use crate::matching::{self, Sequential};
+use crate::model::{Config, LdapEndpoint, NotEffective, Rule, Secret, SharedPool};
+use crate::options::{global as opt, storage::ldap, storage::shared_pool};
+use crate::source::{Loader, system_text};
+use crate::value;
+
+/// Where stages report to.
+pub(crate) struct Cx<'a> {
+    pub(crate) loader: &'a dyn Loader,
+    pub(crate) sink: &'a mut Sink,
+    pub(crate) notes: Vec<String>,
+    pub(crate) not_effective: Vec<NotEffective>,
+}
+
+/// Makes the configuration; `None` when any error was reported, now or while parsing.
+pub(crate) fn resolve(root: &Block, loader: &dyn Loader, sink: &mut Sink) -> Option<Config> {
+    structure::misplaced(root, sink);
+    if sink.errors() > 0 {
+        return None;
+    }
+    structure::check(root, sink);
+    if sink.errors() > 0 {
+        return None;
+    }
+    let mut cx = Cx { loader, sink, notes: Vec::new(), not_effective: Vec::new() };
+    effect::collect(root, &mut cx);
+    let config = build(root, &mut cx);
+    (cx.sink.errors() == 0).then_some(config)
+}
+
+fn build(root: &Block, cx: &mut Cx<'_>) -> Config {
+    let shared_pools = root.of(Kind::SharedPool).map(shared_pool).collect();
+    let global = global::convert(root, cx);
+    let hba = hba(root, cx);
+
+    // Watchdogs make rules while storages are converted, before those of the databases.
+    let mut rules: Vec<(&Block, Rule)> = Vec::new();
+    let mut storages = Vec::new();
+    for block in root.of(Kind::Storage) {
+        storages.push(storage::convert(block, &mut rules, cx));
+    }
+    let listens = root.of(Kind::Listen).map(|block| listen::convert(block, cx)).collect();
+    let ldap_endpoints = root.of(Kind::LdapEndpoint).map(ldap_endpoint).collect();
+    for database in root.of(Kind::Database) {
+        for kind in [Kind::User, Kind::Group] {
+            rules.extend(database.of(kind).map(|block| (block, rule::convert(block, Some(database), cx))));
+        }
+    }
+
+    global::check(root, &global, cx);
+    for (storage, block) in storages.iter_mut().zip(root.of(Kind::Storage)) {
+        storage::finish(storage, block, &global, cx);
+    }
+    if rules.is_empty() {
+        cx.sink.error(&root.at, "no rules defined");
+    }
+    let mut finished = Vec::with_capacity(rules.len());
+    for (block, mut rule) in rules {
+        rule_checks::finish(&mut rule, block, &storages, &global, cx);
+        finished.push(rule);
+    }
+    generated::add_internal_rule(&mut finished, cx);
+
+    let sequential = if global.sequential_routing { Sequential::Yes } else { Sequential::No };
+    let rule_order = matching::order(&finished, sequential);
+    Config {
+        global,
+        listens,
+        storages,
+        rules: finished,
+        rule_order,
+        shared_pools,
+        ldap_endpoints,
+        hba,
+        not_effective: std::mem::take(&mut cx.not_effective),
+        notes: std::mem::take(&mut cx.notes),
+    }
+}
+
+fn hba(root: &Block, cx: &mut Cx<'_>) -> Option<hba::Hba> {
+    let path = root.text(&opt::HBA_FILE)?;
+    match cx.loader.load(path) {
+        Ok(text) => Some(hba::parse(path, &text, cx.sink)),
+        Err(error) => {
+            let message = format!("failed to open hba config file '{path}': {}", system_text(&error));
+            cx.sink.error(root.place(&opt::HBA_FILE), message);
+            None
+        }
+    }
+}
+
+fn shared_pool(block: &Block) -> SharedPool {
+    let pool_size = value::count(block.number(&shared_pool::POOL_SIZE));
+    SharedPool { name: block.text_name().to_owned(), pool_size }
+}
+
+fn ldap_endpoint(block: &Block) -> LdapEndpoint {
+    LdapEndpoint {
+        name: block.text_name().to_owned(),
+        server: block.owned(&ldap::LDAPSERVER).unwrap_or_default(),
+        port: u16::try_from(block.number(&ldap::LDAPPORT).unwrap_or(0)).unwrap_or(0),
+        scheme: block.owned(&ldap::LDAPSCHEME).unwrap_or_default(),
+        base_dn: block.owned(&ldap::LDAPBASEDN),
+        prefix: block.owned(&ldap::LDAPPREFIX).unwrap_or_default(),
+        suffix: block.owned(&ldap::LDAPSUFFIX).unwrap_or_default(),
+        bind_dn: block.owned(&ldap::LDAPBINDDN),
+        bind_password: block.text(&ldap::LDAPBINDPASSWD).map(Secret::new),
+        search_attribute: block.owned(&ldap::LDAPSEARCHATTRIBUTE).unwrap_or_default(),
+        search_filter: block.owned(&ldap::LDAPSEARCHFILTER),
+        scope: block.owned(&ldap::LDAPSCOPE),
+    }
+}

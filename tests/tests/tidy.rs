@@ -1,0 +1,196 @@
+//! Style as a test: what review would otherwise have to say twice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines above which a file must be split, by reason to change.
+const LINES_MAX: usize = 500;
+
+/// The only files that may contain `unsafe`, and why.
+const UNSAFE: [(&str, &str); 8] = [
+    ("machinarium/src/coroutine/switch.rs", "stack switching"),
+    ("machinarium/src/coroutine/stack.rs", "mapping stacks"),
+    ("machinarium/src/net/", "socket options std does not have"),
+    ("machinarium/src/io/", "vectored and peeking system calls"),
+    ("machinarium/src/signal.rs", "signal masks"),
+    ("machinarium/src/tls/", "OpenSSL's C interface"),
+    ("src/instance/daemon.rs", "fork"),
+    ("src/instance/handover.rs", "inheriting sockets"),
+];
+
+/// A Rust source file of the repository.
+struct Source {
+    /// Path from the root, with `/`.
+    name: String,
+    text: String,
+}
+
+impl Source {
+    /// Whether a line is code and not a comment.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate();
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(n, line)| (n + 1, line))
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests crate stands in the repository")
+        .to_path_buf()
+}
+
+fn sources() -> Vec<Source> {
+    let mut files = Vec::new();
+    for dir in ["src", "machinarium", "kiwi", "config", "tests", "fuzz"] {
+        collect(&root().join(dir), &mut files);
+    }
+    let mut sources: Vec<Source> = files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .map(|path| Source {
+            name: path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned(),
+            text: fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())),
+        })
+        .collect();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(sources.len() > 20, "the sources were found");
+    sources
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if !path.ends_with("target") {
+                collect(&path, files);
+            }
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+/// Panics with everything found, so that one run shows all of it.
+fn none(rule: &str, found: Vec<String>) {
+    assert!(found.is_empty(), "{rule}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn files_have_one_job() {
+    // What stands behind `#[cfg(test)]` are the file's own cases; they end it.
+    let long = sources()
+        .into_iter()
+        .map(|s| (s.text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count(), s.name));
+    // An integration test is a table of cases: it grows with what is tested, not with jobs.
+    let long = long.filter(|(lines, name)| *lines > LINES_MAX && !name.contains("tests/"));
+    none(
+        &format!("files of more than {LINES_MAX} lines"),
+        long.map(|(lines, name)| format!("{name}: {lines} lines")).collect(),
+    );
+}
+
+#[test]
+fn unsafe_stays_inside_its_fence() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let allowed = UNSAFE.iter().any(|(place, _)| source.name.starts_with(place));
+        let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
+        if allowed || source.name == "tests/tests/tidy.rs" {
+            continue;
+        }
+        for (line, code) in source.code() {
+            if words.iter().any(|word| code.contains(word)) {
+                found.push(format!("{}:{line}", source.name));
+            }
+        }
+    }
+    none("unsafe outside the files that may hold it", found);
+}
+
+#[test]
+fn nothing_unfinished_and_nothing_of_one_machine() {
+    // In halves, so that this file does not find itself.
+    let words = [
+        ["dbg", "!("],
+        ["to", "do!("],
+        ["unimplem", "ented!("],
+        ["#[ign", "ore"],
+        ["FIX", "ME"],
+        ["XX", "X "],
+        ["/wo", "rk/"],
+        ["/tmp/", "target"],
+    ]
+    .map(|halves| halves.concat());
+    let mut found = Vec::new();
+    for source in sources() {
+        for (n, line) in source.text.lines().enumerate() {
+            if let Some(word) = words.iter().find(|word| line.contains(word.as_str())) {
+                found.push(format!("{}:{}: {word}", source.name, n + 1));
+            }
+        }
+    }
+    none("words that must not be committed", found);
+}
+
+#[test]
+fn crates_know_only_what_they_may() {
+    // (where, what it must not name): the arrows of ARCHITECTURE.md, which are mostly absences.
+    let rules: [(&str, &[&str]); 4] = [
+        ("machinarium/src/", &["kiwi::", "odyssey_config", "odyssey::"]),
+        (
+            "kiwi/src/",
+            &["machinarium", "odyssey_config", "std::net", "std::fs", "std::thread", "mio::", "log::"],
+        ),
+        (
+            "config/src/",
+            &["machinarium", "kiwi::", "std::net::Tcp", "std::thread::spawn", "mio::", "openssl"],
+        ),
+        ("tests/src/", &["machinarium", "kiwi::", "odyssey_config"]),
+    ];
+    let mut found = Vec::new();
+    for source in sources() {
+        for (place, banned) in rules {
+            if !source.name.starts_with(place) {
+                continue;
+            }
+            for (line, code) in source.code() {
+                if let Some(word) = banned.iter().find(|word| code.contains(**word)) {
+                    found.push(format!("{}:{line}: {word}", source.name));
+                }
+            }
+        }
+    }
+    none("a crate names what it must not know", found);
+}
+
+#[test]
+fn every_file_is_reached_by_a_mod() {
+    let sources = sources();
+    let mut found = Vec::new();
+    for source in &sources {
+        let path = Path::new(&source.name);
+        let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let dir = path.parent().expect("a folder");
+        // Roots: lib.rs, main.rs, and every file of bin/, tests/, benches/, examples/ and fuzz_targets/.
+        let folder = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let is_root = ["lib", "main", "build"].contains(&stem.as_str())
+            || ["bin", "tests", "benches", "examples", "fuzz_targets"].contains(&folder.as_str());
+        if is_root {
+            continue;
+        }
+        let (module, parent_dir) =
+            if stem == "mod" { (folder, dir.parent().expect("a folder")) } else { (stem, dir) };
+        let parents = ["mod.rs", "lib.rs", "main.rs"].map(|name| parent_dir.join(name)).into_iter();
+        let mut parents = parents.chain([parent_dir.with_extension("rs")]);
+        let declared = parents.any(|parent| {
+            let parent = parent.to_string_lossy();
+            let text = sources.iter().find(|s| s.name == parent).map_or("", |s| s.text.as_str());
+            text.lines().any(|line| line.trim_end().ends_with(&format!("mod {module};")))
+        });
+        if !declared {
+            found.push(source.name.clone());
+        }
+    }
+    none("files no `mod` reaches", found);
+}
