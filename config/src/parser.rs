@@ -296,9 +296,11 @@ impl Parser<'_, '_, '_> {
         self.run.sink.error_hint(&self.at, message, hint);
     }
 
-    /// Passes over tokens up to one that continues a block of this kind, whole braces at a time.
+    /// Passes over tokens up to one that continues a block of this kind, whole braces at a time. A word on a
+    /// later line is taken for a new beginning too, so that the next mistake is seen.
     fn recover(&mut self, kind: Kind) {
         let mut depth = 0u32;
+        let line = self.at.line;
         loop {
             match &self.token {
                 Token::End => return,
@@ -306,6 +308,7 @@ impl Parser<'_, '_, '_> {
                 Token::Close if depth == 0 => return,
                 Token::Close => depth = depth.saturating_sub(1),
                 Token::Keyword(word) if depth == 0 && continues(kind, word) => return,
+                Token::Keyword(_) | Token::Ident(_) if depth == 0 && self.at.line > line => return,
                 _ => {}
             }
             self.advance();

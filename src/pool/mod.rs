@@ -6,6 +6,11 @@
 pub mod permits;
 pub mod waiters;
 
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
 use permits::{Item, REFRESH, TOLERANCE, Tick, ToRouter, ToWorker};
 use waiters::Waiters;
 
@@ -35,11 +40,15 @@ pub enum Action<S> {
     Say(ToRouter<S>),
 }
 
-/// What was last told to the router.
+/// What the router believes of the clients that wait here.
 #[derive(Clone, Copy, Debug)]
-struct Claim {
-    since: Tick,
-    said: Tick,
+enum Claim {
+    /// That nobody does.
+    Nothing,
+    /// That the oldest waits `since` then; it was `said` then.
+    Said { since: Tick, said: Tick },
+    /// Nobody does, but it may believe otherwise: its grant and a later claim may have crossed.
+    Answered,
 }
 
 /// One route's servers in one worker.
@@ -51,7 +60,7 @@ pub struct Pool<S> {
     attached: u32,
     dialing: u32,
     waiters: Waiters,
-    claim: Option<Claim>,
+    claim: Claim,
     pressure: Option<Tick>,
 }
 
@@ -70,7 +79,7 @@ impl<S> Pool<S> {
             attached: 0,
             dialing: 0,
             waiters: Waiters::default(),
-            claim: None,
+            claim: Claim::Nothing,
             pressure: None,
         }
     }
@@ -88,9 +97,7 @@ impl<S> Pool<S> {
             return Answer::Dial;
         }
         self.waiters.push(who, now);
-        if self.claim.is_none() {
-            self.claim(now, out);
-        }
+        self.refresh(now, out);
         Answer::Wait
     }
 
@@ -140,11 +147,9 @@ impl<S> Pool<S> {
     pub fn hear(&mut self, message: ToWorker<S>, now: Tick, out: &mut Vec<Action<S>>) {
         match message {
             ToWorker::Grant(item) => {
-                self.claim = None;
+                self.claim = Claim::Answered;
                 self.give(item, out);
-                if let Some(since) = self.waiters.oldest() {
-                    self.claim_since(since, now, out);
-                }
+                self.refresh(now, out);
             }
             ToWorker::Pressure(since) => {
                 self.pressure = since;
@@ -173,10 +178,12 @@ impl<S> Pool<S> {
         Some(self.idle.remove(at))
     }
 
-    /// Once a second: forgets a claim that nobody here needs any more.
+    /// Once a second: corrects what the router believes of the clients that wait here.
     pub fn tick(&mut self, out: &mut Vec<Action<S>>) {
-        if self.waiters.is_empty() {
-            self.unclaim(out);
+        match (self.claim, self.waiters.oldest()) {
+            (_, None) => self.unclaim(out),
+            (Claim::Said { since, said }, Some(oldest)) if since != oldest => self.claim(oldest, said, out),
+            (_, Some(_)) => {}
         }
     }
 
@@ -244,32 +251,25 @@ impl<S> Pool<S> {
         out.push(Action::Say(ToRouter::Yield(item)));
     }
 
-    fn claim(&mut self, now: Tick, out: &mut Vec<Action<S>>) {
-        if let Some(since) = self.waiters.oldest() {
-            self.claim_since(since, now, out);
+    /// Somebody came or was served: the router may be told since when the oldest waits, but not too often.
+    fn refresh(&mut self, now: Tick, out: &mut Vec<Action<S>>) {
+        match (self.claim, self.waiters.oldest()) {
+            (Claim::Said { said, .. }, _) if now < said.plus(REFRESH) => {}
+            (Claim::Said { since, .. }, Some(oldest)) if since == oldest => {}
+            (_, Some(oldest)) => self.claim(oldest, now, out),
+            (Claim::Said { .. }, None) => self.unclaim(out),
+            (Claim::Nothing | Claim::Answered, None) => {}
         }
     }
 
-    fn claim_since(&mut self, since: Tick, now: Tick, out: &mut Vec<Action<S>>) {
-        self.claim = Some(Claim { since, said: now });
+    fn claim(&mut self, since: Tick, said: Tick, out: &mut Vec<Action<S>>) {
+        self.claim = Claim::Said { since, said };
         out.push(Action::Say(ToRouter::Want { since }));
     }
 
-    /// After the oldest client was served from here: the router may be told of the next one, but not too often.
-    fn refresh(&mut self, now: Tick, out: &mut Vec<Action<S>>) {
-        let Some(claim) = self.claim else { return };
-        if now < claim.said.plus(REFRESH) {
-            return;
-        }
-        match self.waiters.oldest() {
-            None => self.unclaim(out),
-            Some(since) if since != claim.since => self.claim_since(since, now, out),
-            Some(_) => {}
-        }
-    }
-
     fn unclaim(&mut self, out: &mut Vec<Action<S>>) {
-        if self.claim.take().is_some() {
+        if !matches!(self.claim, Claim::Nothing) {
+            self.claim = Claim::Nothing;
             out.push(Action::Say(ToRouter::Unwant));
         }
     }

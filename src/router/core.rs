@@ -28,7 +28,19 @@ struct Holding {
     /// Since when its oldest client waits, as it said last.
     claim: Option<Tick>,
     /// What it was told of the others' clients.
-    pressure: Option<Tick>,
+    pressure: Told,
+}
+
+/// What a worker's pool knows of the clients that wait in other workers.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Told {
+    /// Nobody waits, as far as it knows.
+    #[default]
+    Nobody,
+    /// Somebody waits since then: it was told, and gave nothing up since.
+    Since(Tick),
+    /// It gave something up and so forgot what it had heard by then; what was said last may have been on its way.
+    Unsure,
 }
 
 #[derive(Debug)]
@@ -106,6 +118,11 @@ impl<S> Permits<S> {
         Some((permits.free, permits.workers.iter().map(|holding| holding.held).sum()))
     }
 
+    /// Since when a worker's oldest client waits, as far as is known here: for the invariant.
+    pub fn claim(&self, route: RouteId, worker: WorkerId) -> Option<Tick> {
+        self.routes.get(&route)?.workers.get(usize::from(worker.0))?.claim
+    }
+
     /// Permits that are out and will not be granted again.
     pub fn debt(&self, route: RouteId) -> u32 {
         self.routes.get(&route).map_or(0, |permits| permits.debt)
@@ -134,8 +151,9 @@ impl RoutePermits {
         let giver = self.holding(from);
         assert!(giver.held > 0, "a worker gives up only what it holds");
         giver.held -= 1;
-        // It forgot what it was told when it gave something up.
-        giver.pressure = None;
+        if giver.pressure != Told::Nobody {
+            giver.pressure = Told::Unsure;
+        }
         if matches!(item, Item::Permit) && self.debt > 0 {
             self.debt -= 1;
             return;
@@ -172,10 +190,11 @@ impl RoutePermits {
             let others = self.workers.iter().enumerate().filter(|(other, _)| *other != at);
             let wanted = others.filter_map(|(_, holding)| holding.claim).min();
             let holding = &mut self.workers[at];
-            let told = if holding.held > 0 { wanted } else { None };
+            let since = if holding.held > 0 { wanted } else { None };
+            let told = since.map_or(Told::Nobody, Told::Since);
             if holding.pressure != told {
                 holding.pressure = told;
-                tell(WorkerId(id), ToWorker::Pressure(told));
+                tell(WorkerId(id), ToWorker::Pressure(since));
             }
         }
     }

@@ -137,6 +137,10 @@ fn authenticate(
         }
         let mut out = Vec::new();
         match Authentication::parse(&frame).map_err(LoginFault::Broke)? {
+            // A server that asked for SCRAM has to prove that it knows the password as well.
+            Authentication::Ok if scram.as_ref().is_some_and(|scram| !scram.is_finished()) => {
+                return Err(LoginFault::Unexpected(b'R'));
+            }
             Authentication::Ok => return Ok(()),
             Authentication::CleartextPassword => {
                 replies::PasswordMessage { password: password()?.as_bytes() }.write(&mut out);

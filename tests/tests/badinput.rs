@@ -239,7 +239,9 @@ fn a_server_that_speaks_nonsense_is_dropped_and_its_client_told() {
         let mut client = pooler.client();
         let end = client.query("bad").expect_err(name);
         assert!(matches!(end, ClientError::Closed(_)), "{name}: {end}");
-        assert_eq!(end.sqlstate(), "08006", "{name}: {end}");
+        // Behind half a message an error would be read as its other half.
+        let told = if name == "a close in the middle" { ["", "08006"] } else { ["08006"; 2] };
+        assert!(told.contains(&end.sqlstate().as_str()), "{name}: {end}");
         let next = pooler.client().query("select 1").expect("a new server");
         assert_eq!(next.command(), "SELECT 1", "{name}");
         pooler.assert_healthy();

@@ -1,5 +1,6 @@
 //! Large results and large queries, and peers that stop reading them: memory stays bounded and others go on.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,13 @@ const SAMPLES: usize = 1500;
 
 /// How often a noisy machine may be asked again; the best answer counts, before and during alike.
 const ROUNDS: usize = 5;
+
+/// These tests measure time and look at the whole of PostgreSQL, so each has the machine for itself.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that failed before us did not break the machine.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn start(config: &Config) -> Pooler {
     Pooler::start(config, Postgres::shared().port())
@@ -49,6 +57,7 @@ fn warm(pooler: &Pooler) -> Client {
 
 #[test]
 fn a_client_that_does_not_read_200_mb_costs_little_and_slows_nobody() {
+    let _alone = alone();
     let results = [
         ("many rows", "select repeat('x', 1000) from generate_series(1, 200000)"),
         ("large rows", "select repeat('x', 1000000) from generate_series(1, 200)"),
@@ -90,6 +99,7 @@ fn a_client_that_does_not_read_200_mb_costs_little_and_slows_nobody() {
 
 #[test]
 fn a_stuck_client_that_leaves_gives_its_server_back() {
+    let _alone = alone();
     let pooler = start(&Config::new().pool_size(1));
     let mut stuck = pooler.client();
     stuck
@@ -102,6 +112,7 @@ fn a_stuck_client_that_leaves_gives_its_server_back() {
 
 #[test]
 fn a_server_that_does_not_read_a_200_mb_query_costs_little_and_slows_nobody() {
+    let _alone = alone();
     let pooler = start(&Config::new().mode(Mode::Session));
     let mut other = warm(&pooler);
     let mut client = pooler.client();
@@ -141,6 +152,7 @@ fn a_server_that_does_not_read_a_200_mb_query_costs_little_and_slows_nobody() {
 
 #[test]
 fn values_of_every_size_pass_unchanged() {
+    let _alone = alone();
     let pooler = start(&Config::new().pool_size(1));
     let mut client = pooler.client();
     // Around every power of two: where buffers end.
@@ -156,6 +168,7 @@ fn values_of_every_size_pass_unchanged() {
 
 #[test]
 fn a_bulk_transfer_and_small_queries_share_a_worker() {
+    let _alone = alone();
     let pooler = start(&Config::new());
     let mut small = warm(&pooler);
     thread::scope(|scope| {

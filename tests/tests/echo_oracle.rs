@@ -52,11 +52,8 @@ struct Asker<'a> {
     cancelled: bool,
 }
 
-/// Why a connection ended.
-enum End {
-    Storm,
-    Gone,
-}
+/// The connection is no more; the weather did it.
+struct Gone;
 
 impl Asker<'_> {
     fn run(mut self) {
@@ -83,7 +80,7 @@ impl Asker<'_> {
                 5 => self.dirty(&mut client),
                 _ => self.slow(&mut client),
             };
-            if let Err(End::Gone | End::Storm) = end {
+            if let Err(Gone) = end {
                 return;
             }
             if self.rng.one_in(60) {
@@ -113,13 +110,13 @@ impl Asker<'_> {
     }
 
     /// Judges one answer: our own name, or the weather.
-    fn judge(&mut self, reply: &Result<Reply, ClientError>, names: &[String]) -> Result<(), End> {
+    fn judge(&mut self, reply: &Result<Reply, ClientError>, names: &[String]) -> Result<(), Gone> {
         let messages = match reply {
             Ok(reply) => &reply.messages,
             Err(ClientError::Closed(before)) => before,
             Err(e) => {
                 self.storm.foreign(format!("client {}: {names:?}: no answer: {e}", self.id));
-                return Err(End::Gone);
+                return Err(Gone);
             }
         };
         let mut rows =
@@ -145,24 +142,24 @@ impl Asker<'_> {
                 self.storm.answers.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
-            Err(_) => Err(End::Gone),
+            Err(_) => Err(Gone),
         }
     }
 
-    fn simple(&mut self, client: &mut Client) -> Result<(), End> {
+    fn simple(&mut self, client: &mut Client) -> Result<(), Gone> {
         let name = self.name();
         let reply = client.query(&format!("select '{name}'"));
         self.judge(&reply, &[name])
     }
 
-    fn extended(&mut self, client: &mut Client) -> Result<(), End> {
+    fn extended(&mut self, client: &mut Client) -> Result<(), Gone> {
         let name = self.name();
         let reply = client.extended("select $1::text", &[Some(&name)]);
         self.judge(&reply, &[name])
     }
 
     /// Several questions in one write: behind one Sync each, behind one for all, or as simple queries.
-    fn pipelined(&mut self, client: &mut Client) -> Result<(), End> {
+    fn pipelined(&mut self, client: &mut Client) -> Result<(), Gone> {
         let count = 2 + self.rng.below(6) as usize;
         let names: Vec<String> = (0..count).map(|_| self.name()).collect();
         let kind = self.rng.below(3);
@@ -177,7 +174,7 @@ impl Asker<'_> {
         if kind == 1 {
             bytes.extend(wire::sync());
         }
-        client.send(&bytes).map_err(|_| End::Gone)?;
+        client.send(&bytes).map_err(|_| Gone)?;
         if kind == 1 {
             let reply = client.reply();
             return self.judge(&reply, &names);
@@ -190,7 +187,7 @@ impl Asker<'_> {
     }
 
     /// Three statements that must see one server.
-    fn transaction(&mut self, client: &mut Client) -> Result<(), End> {
+    fn transaction(&mut self, client: &mut Client) -> Result<(), Gone> {
         let begin = client.query("begin");
         self.judge(&begin, &[])?;
         let name = self.name();
@@ -208,7 +205,7 @@ impl Asker<'_> {
     }
 
     /// Changes the server in ways the next client must not see.
-    fn dirty(&mut self, client: &mut Client) -> Result<(), End> {
+    fn dirty(&mut self, client: &mut Client) -> Result<(), Gone> {
         let choices: [&str; 5] = [
             "set work_mem = '9MB'",
             "set search_path = pg_catalog",
@@ -222,10 +219,10 @@ impl Asker<'_> {
     }
 
     /// A query long enough to be cancelled, by ourselves.
-    fn slow(&mut self, client: &mut Client) -> Result<(), End> {
+    fn slow(&mut self, client: &mut Client) -> Result<(), Gone> {
         let name = self.name();
         let cancel = self.rng.one_in(3);
-        client.send(&wire::query(&format!("select pg_sleep(0.01), '{name}'"))).map_err(|_| End::Gone)?;
+        client.send(&wire::query(&format!("select pg_sleep(0.01), '{name}'"))).map_err(|_| Gone)?;
         if cancel {
             self.cancelled = true;
             let _ = client.canceller().cancel();

@@ -183,11 +183,16 @@ fn every_file_is_reached_by_a_mod() {
             if stem == "mod" { (folder, dir.parent().expect("a folder")) } else { (stem, dir) };
         let parents = ["mod.rs", "lib.rs", "main.rs"].map(|name| parent_dir.join(name)).into_iter();
         let mut parents = parents.chain([parent_dir.with_extension("rs")]);
-        let declared = parents.any(|parent| {
-            let parent = parent.to_string_lossy();
-            let text = sources.iter().find(|s| s.name == parent).map_or("", |s| s.text.as_str());
-            text.lines().any(|line| line.trim_end().ends_with(&format!("mod {module};")))
-        });
+        let declares =
+            |s: &Source| s.text.lines().any(|line| line.trim_end().ends_with(&format!("mod {module};")));
+        // Beside test programs, every one of them is a root that may declare it.
+        let beside_roots = ["tests", "benches"].iter().any(|name| parent_dir.ends_with(name));
+        let declared = match beside_roots {
+            true => sources.iter().any(|s| Path::new(&s.name).parent() == Some(parent_dir) && declares(s)),
+            false => {
+                parents.any(|parent| sources.iter().any(|s| Path::new(&s.name) == parent && declares(s)))
+            }
+        };
         if !declared {
             found.push(source.name.clone());
         }
