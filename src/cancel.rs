@@ -18,7 +18,8 @@ pub fn send(co: &Co, facilities: &Facilities, server: &Server, by: Deadline) {
 /// The same for an address and a key.
 pub fn request(co: &Co, facilities: &Facilities, address: &Address, key: &CancelKey, by: Deadline) {
     let global = &facilities.rules().config.global;
-    let limit = Deadline::maybe(co.now(), global.cancel_timeout, "the operator switched the limit off").min(by);
+    let limit =
+        Deadline::maybe(co.now(), global.cancel_timeout, "the operator switched the limit off").min(by);
     if let Err(error) = attempt(co, address, key, limit) {
         log::warn!("a cancel request to {address} failed: {error}");
     }

@@ -15,8 +15,16 @@ use odyssey_config::{Authentication, Rule};
 ///
 /// # Errors
 /// What the client is told. Nothing in it says which part was wrong.
-pub fn check(co: &Co, facilities: &Facilities, wire: &mut Wire, rule: &Rule, names: &Names) -> Result<(), Fault> {
-    let secret = || rule.password.as_ref().map(|secret| secret.expose()).ok_or(Fault::Internal("rule without password"));
+pub fn check(
+    co: &Co,
+    facilities: &Facilities,
+    wire: &mut Wire,
+    rule: &Rule,
+    names: &Names,
+) -> Result<(), Fault> {
+    let secret = || {
+        rule.password.as_ref().map(|secret| secret.expose()).ok_or(Fault::Internal("rule without password"))
+    };
     match rule.authentication {
         Authentication::None => Ok(()),
         Authentication::Block => {

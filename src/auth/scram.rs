@@ -21,10 +21,12 @@ pub(super) fn exchange(
     secret: &str,
     user: &str,
 ) -> Result<(), Fault> {
-    let unfit = || Fault::Scram(
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        "frontend auth: invalid user password or SCRAM secret, check your config",
-    );
+    let unfit = || {
+        Fault::Scram(
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            "frontend auth: invalid user password or SCRAM secret, check your config",
+        )
+    };
     let malformed = || Fault::Scram(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, MALFORMED);
     Authentication::Sasl(Mechanisms::SCRAM).write(wire.out());
     let frame = answer(co, wire)?;
@@ -48,10 +50,9 @@ pub(super) fn exchange(
 
 fn first_fault(error: ScramError) -> Fault {
     let (code, text) = match error {
-        ScramError::ChannelBinding => (
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "frontend auth: doesn't support channel binding at the moment",
-        ),
+        ScramError::ChannelBinding => {
+            (SqlState::FEATURE_NOT_SUPPORTED, "frontend auth: doesn't support channel binding at the moment")
+        }
         ScramError::AuthorizationIdentity => (
             SqlState::FEATURE_NOT_SUPPORTED,
             "frontend auth: doesn't support authorization identity at the moment",

@@ -16,7 +16,8 @@ pub fn run(co: &Co, mut client: Box<Client>, fault: Option<Fault>) {
         fault => fault,
     });
     let rule = client.pool.route.rule();
-    let (show_id, log_session) = (rule.client_show_id, client.worker().facilities.rules().config.global.log_session);
+    let (show_id, log_session) =
+        (rule.client_show_id, client.worker().facilities.rules().config.global.log_session);
     if let Some(fault) = &fault {
         let forward = if rule.client_fwd_error { Forward::ServerErrors } else { Forward::Nothing };
         let title = client.pool.route.title();
@@ -84,6 +85,7 @@ impl RelayFault {
             RelayFault::ClientGone(_)
             | RelayFault::ClientBroke(_)
             | RelayFault::ClientSpoke(_)
+            | RelayFault::BlockRefused
             | RelayFault::Cancelled => false,
         }
     }

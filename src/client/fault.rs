@@ -89,8 +89,6 @@ pub enum Fault {
     },
     /// The relay stopped.
     Relay(RelayFault),
-    /// A transaction block in statement pooling.
-    BlockInStatementPool,
     /// Killed from the console.
     Killed,
     /// The process ends.
@@ -147,10 +145,9 @@ impl Fault {
                 SqlState::TOO_MANY_CONNECTIONS,
                 format!("too many tcp connections (global client_max {limit})"),
             ),
-            Fault::NoRoute { database, user } => error(
-                SqlState::INVALID_CATALOG_NAME,
-                format!("route for '{database}.{user}' is not found"),
-            ),
+            Fault::NoRoute { database, user } => {
+                error(SqlState::INVALID_CATALOG_NAME, format!("route for '{database}.{user}' is not found"))
+            }
             Fault::RouteFull { database, user, limit } => error(
                 SqlState::TOO_MANY_CONNECTIONS,
                 format!("too many client tcp connections (client_max for user {database}.{user} {limit})"),
@@ -193,10 +190,6 @@ impl Fault {
                 format!("remote server read/write error {server}: {reason}"),
             ),
             Fault::Relay(fault) => relay_told(fault, server),
-            Fault::BlockInStatementPool => fatal(
-                SqlState::PROTOCOL_VIOLATION,
-                "transaction blocks are not allowed in statement pooling",
-            ),
             Fault::Killed => Some(Told {
                 severity: Severity::Fatal,
                 code: SqlState::CONNECTION_FAILURE,
@@ -271,6 +264,9 @@ fn relay_told(fault: &RelayFault, server: &str) -> Option<Told<'static>> {
         RelayFault::ServerBroke(error) => lost(&error.to_string()),
         RelayFault::ServerStrayed(error) => lost(&error.to_string()),
         RelayFault::ServerStreams => lost("unexpected replication stream"),
+        RelayFault::BlockRefused => {
+            fatal(SqlState::PROTOCOL_VIOLATION, "transaction blocks are not allowed in statement pooling")
+        }
         RelayFault::ClientBroke(_) | RelayFault::ClientSpoke(_) | RelayFault::Crowded => fatal(
             SqlState::PROTOCOL_VIOLATION,
             "unexpected message type from client or other protocol violation",

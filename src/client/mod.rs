@@ -246,7 +246,13 @@ fn exchange(co: &Co, client: &mut Client, up: &mut Lane) -> Result<Turn, Fault> 
         };
         let Lease { server, pool, .. } = &mut lease;
         let server = server.as_mut().expect("a lease has its server until it ends");
-        let mut observer = Observer::new(&mut client.wanted, &pool.counters, who, client.log_queries);
+        let mut observer = Observer::new(
+            &mut client.wanted,
+            &pool.counters,
+            who,
+            client.log_queries,
+            &pool.route.rule().pool,
+        );
         relay::run(co, &mut client.io, server, up, &mut down, &mut observer)
     };
     lease.pool.counters.received.add(up.moved() - moved.0);
@@ -265,10 +271,6 @@ fn exchange(co: &Co, client: &mut Client, up: &mut Lane) -> Result<Turn, Fault> 
     match policy::after(lease.pool.mode(), lease.flow.tx()) {
         After::Keep => client.server = Some(lease),
         After::Detach => lease.release(),
-        After::Refuse => {
-            client.server = Some(lease);
-            return Err(Fault::BlockInStatementPool);
-        }
     }
     Ok(turn)
 }

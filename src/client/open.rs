@@ -52,7 +52,9 @@ pub fn run(co: &Co, worker: &Rc<Worker>, arrival: Arrival) {
     let Arrival { io, listener, refused, .. } = arrival;
     let io = match io.attach(co) {
         Ok(io) => io,
-        Err(error) => return log_error!(&visit.who(), "startup", "connection could not be registered: {error}"),
+        Err(error) => {
+            return log_error!(&visit.who(), "startup", "connection could not be registered: {error}");
+        }
     };
     let terms = Offered { listener, refused };
     // One deadline for the whole login, however the client drips its bytes.
@@ -110,7 +112,8 @@ fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Resul
     }
     let rules = worker.facilities.rules();
     let listen = &rules.config.listens[offered.listener];
-    let terms = Terms { mode: listen.tls.mode, tls: worker.facilities.listener_tls[offered.listener].as_ref() };
+    let terms =
+        Terms { mode: listen.tls.mode, tls: worker.facilities.listener_tls[offered.listener].as_ref() };
     let hello = match startup::read(co, wire, &terms)? {
         Hello::Session(hello) => hello,
         Hello::Cancel(key) => {
@@ -182,13 +185,7 @@ fn begin(co: &Co, visit: &mut Visit, welcome: Welcome, wire: Wire) {
     Worker::lay_down(client);
 }
 
-fn admit(
-    co: &Co,
-    visit: &Visit,
-    wire: &Wire,
-    names: &Names,
-    key: ClientKey,
-) -> Result<Admitted, Fault> {
+fn admit(co: &Co, visit: &Visit, wire: &Wire, names: &Names, key: ClientKey) -> Result<Admitted, Fault> {
     let worker = &visit.worker;
     let (reply, answer) = oneshot::shared(co.machine());
     let candidate = Box::new(Candidate {

@@ -152,15 +152,16 @@ fn listener_tls(listen: &Listen) -> Result<Option<ServerTls>, Failed> {
         TlsMode::VerifyCa | TlsMode::VerifyFull => ClientVerify::Required,
     };
     let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else {
-        log_error!(&Who::default(), "tls", "listener on port {} has tls on, but no certificate and key", listen.port);
+        log_error!(
+            &Who::default(),
+            "tls",
+            "listener on port {} has tls on, but no certificate and key",
+            listen.port
+        );
         return Err(Failed);
     };
-    let files = ServerTlsFiles {
-        cert: cert.into(),
-        key: key.into(),
-        ca: tls.ca.as_ref().map(Into::into),
-        verify,
-    };
+    let files =
+        ServerTlsFiles { cert: cert.into(), key: key.into(), ca: tls.ca.as_ref().map(Into::into), verify };
     ServerTls::new(&files).map(Some).map_err(|error| {
         log_error!(&Who::default(), "tls", "{error}");
         Failed

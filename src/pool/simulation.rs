@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How many schedules run when nothing else is asked for.
-const SCHEDULES: u64 = 2_000;
+const SCHEDULES: u64 = 4_000;
 
 /// Random actions of one schedule.
 const STEPS: u32 = 300;

@@ -1,8 +1,8 @@
 //! From the server to the client: what may go on, and what it says of the server's state.
 
 use crate::base::limits::INSPECTED_MESSAGE_BYTES;
-use crate::relay::lane::Lane;
 use crate::relay::RelayFault;
+use crate::relay::lane::Lane;
 use crate::relay::observe::Observer;
 use crate::server::Server;
 use kiwi::error::DecodeError;
@@ -36,7 +36,10 @@ pub fn scan(lane: &mut Lane, server: &mut Server, observer: &mut Observer<'_>) -
             return Ok(());
         }
         let whole = &held[..held.len().min(header.len)];
-        let reply = server.flow.received(tag, &whole[HEADER_LEN.min(whole.len())..]).map_err(RelayFault::ServerStrayed)?;
+        let reply = server
+            .flow
+            .received(tag, &whole[HEADER_LEN.min(whole.len())..])
+            .map_err(RelayFault::ServerStrayed)?;
         if reply != Reply::Pass {
             observer.reply(&mut server.session, reply, tag, whole)?;
         }

@@ -49,6 +49,8 @@ pub enum RelayFault {
     ServerStrayed(FlowError),
     /// The server began a replication stream in an ordinary session.
     ServerStreams,
+    /// A transaction block was opened in statement pooling, where none can be kept.
+    BlockRefused,
     /// Our own bytes found no room between two messages.
     Crowded,
     /// The client was told to go: killed from the console, or the process ends.
@@ -68,6 +70,7 @@ impl fmt::Display for RelayFault {
             RelayFault::ServerBroke(error) => write!(f, "server sent {error}"),
             RelayFault::ServerStrayed(error) => write!(f, "{error}"),
             RelayFault::ServerStreams => f.write_str("server began a replication stream"),
+            RelayFault::BlockRefused => f.write_str("transaction block in statement pooling"),
             RelayFault::Crowded => f.write_str("no room between two messages"),
             RelayFault::Cancelled => f.write_str("told to go"),
         }
@@ -91,7 +94,7 @@ pub fn run(
     let machine = co.machine();
     let mut wants = Wants::More;
     loop {
-        if wants == Wants::More && !up.has_pending() {
+        if wants == Wants::More {
             wants = upstream::scan(up, server, observer)?;
         }
         if up.has_pending() {

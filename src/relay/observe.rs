@@ -13,6 +13,7 @@ use kiwi::flow::Reply;
 use kiwi::frame::HEADER_LEN;
 use kiwi::sqlstate::SqlState;
 use kiwi::tag::{Backend, Frontend};
+use odyssey_config::{Discard, PoolMode, Pooling};
 
 /// Whether query texts are logged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,12 +24,30 @@ pub enum LogQueries {
     No,
 }
 
+/// Whether it matters what clients leave in a server's session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Traces {
+    /// The rule has it discarded.
+    Matter,
+    /// The rule leaves it, or discards it always.
+    DoNot,
+}
+
+impl Traces {
+    /// As the rule says.
+    pub fn of(pooling: &Pooling) -> Traces {
+        if pooling.discard == Discard::None { Traces::DoNot } else { Traces::Matter }
+    }
+}
+
 /// Sees the messages of one turn.
 pub struct Observer<'a> {
     wanted: &'a mut Wanted,
     counters: &'a RouteCounters,
     who: Who<'a>,
     log_queries: LogQueries,
+    mode: PoolMode,
+    traces: Traces,
     farewell: bool,
 }
 
@@ -39,8 +58,10 @@ impl<'a> Observer<'a> {
         counters: &'a RouteCounters,
         who: Who<'a>,
         log_queries: LogQueries,
+        pooling: &Pooling,
     ) -> Observer<'a> {
-        Observer { wanted, counters, who, log_queries, farewell: false }
+        let (mode, traces) = (pooling.mode, Traces::of(pooling));
+        Observer { wanted, counters, who, log_queries, mode, traces, farewell: false }
     }
 
     /// Whether the server sent an error that nobody asked for: it is closing.
@@ -49,9 +70,13 @@ impl<'a> Observer<'a> {
     }
 
     /// A message goes to the server. `body` is what of it was there, `len` the length of the whole message.
+    #[inline]
     pub fn request(&mut self, session: &mut Session, tag: Frontend, body: &[u8], len: usize) {
         let cut = body.len() + HEADER_LEN < len;
-        if session.trace == Trace::Clean && (policy::text_may_leave_traces(tag, body) || cut_text(tag, cut)) {
+        if self.traces == Traces::Matter
+            && session.trace == Trace::Clean
+            && (policy::text_may_leave_traces(tag, body) || cut_text(tag, cut))
+        {
             session.trace = Trace::Owed;
         }
         match tag {
@@ -66,17 +91,29 @@ impl<'a> Observer<'a> {
     /// A message of the server that says something. `whole` is the frame, or its beginning if it is long.
     ///
     /// # Errors
-    /// `ServerStreams`: a replication stream.
-    pub fn reply(&mut self, session: &mut Session, reply: Reply, tag: Backend, whole: &[u8]) -> Result<(), RelayFault> {
+    /// `ServerStreams`: a replication stream. `BlockRefused`: a transaction block in statement pooling.
+    pub fn reply(
+        &mut self,
+        session: &mut Session,
+        reply: Reply,
+        tag: Backend,
+        whole: &[u8],
+    ) -> Result<(), RelayFault> {
         match reply {
             Reply::Ready(tx) => {
+                if policy::refuses(self.mode, tx) {
+                    return Err(RelayFault::BlockRefused);
+                }
                 if tx == TxStatus::Idle {
                     self.counters.transactions.add(1);
                 }
             }
             Reply::Complete => {
                 let tag = whole.get(HEADER_LEN..).unwrap_or_default();
-                if session.trace == Trace::Clean && !policy::leaves_session_clean(tag) {
+                if self.traces == Traces::Matter
+                    && session.trace == Trace::Clean
+                    && !policy::leaves_session_clean(tag)
+                {
                     session.trace = Trace::Owed;
                 }
             }

@@ -11,8 +11,6 @@ pub enum After {
     Keep,
     /// It goes back.
     Detach,
-    /// A transaction block was opened where none is allowed.
-    Refuse,
 }
 
 /// Decides after every settled exchange.
@@ -20,9 +18,15 @@ pub fn after(mode: PoolMode, tx: TxStatus) -> After {
     match (mode, tx) {
         (PoolMode::Session, _) => After::Keep,
         (PoolMode::Transaction | PoolMode::Statement, TxStatus::Idle) => After::Detach,
-        (PoolMode::Transaction, TxStatus::InBlock | TxStatus::Failed) => After::Keep,
-        (PoolMode::Statement, TxStatus::InBlock | TxStatus::Failed) => After::Refuse,
+        // In statement pooling it is never reached: see `refuses`.
+        (PoolMode::Transaction | PoolMode::Statement, TxStatus::InBlock | TxStatus::Failed) => After::Keep,
     }
+}
+
+/// Whether a ReadyForQuery of this status must not reach the client: its server would be another's at the next
+/// statement, and what is in the block would be lost without a word.
+pub fn refuses(mode: PoolMode, tx: TxStatus) -> bool {
+    mode == PoolMode::Statement && tx != TxStatus::Idle
 }
 
 /// Whether a finished command, by the first word of its tag, leaves the session as it was.
@@ -36,7 +40,9 @@ pub fn leaves_session_clean(tag: &[u8]) -> bool {
         b"SELECT" | b"INSERT" | b"UPDATE" | b"DELETE" | b"MERGE" => true,
         b"BEGIN" | b"START" | b"COMMIT" | b"ROLLBACK" | b"SAVEPOINT" | b"RELEASE" => true,
         b"COPY" | b"FETCH" | b"MOVE" | b"SHOW" | b"EXPLAIN" | b"VACUUM" | b"ANALYZE" | b"CHECKPOINT" => true,
-        b"NOTIFY" | b"LOCK" | b"TRUNCATE" | b"REINDEX" | b"CLUSTER" | b"COMMENT" | b"GRANT" | b"REVOKE" => true,
+        b"NOTIFY" | b"LOCK" | b"TRUNCATE" | b"REINDEX" | b"CLUSTER" | b"COMMENT" | b"GRANT" | b"REVOKE" => {
+            true
+        }
         _ => false,
     }
 }
@@ -55,7 +61,8 @@ pub fn text_may_leave_traces(message: Frontend, body: &[u8]) -> bool {
         _ => return false,
     }
     let mut rest = body;
-    while let Some(at) = rest.iter().position(|&byte| matches!(byte | 0x20, b's' | b'a' | b't' | b'i' | b'd')) {
+    while let Some(at) = rest.iter().position(|&byte| matches!(byte | 0x20, b's' | b'a' | b't' | b'i' | b'd'))
+    {
         rest = &rest[at..];
         let found = LEAVING
             .iter()
@@ -83,11 +90,12 @@ mod tests {
             (Transaction, InBlock, After::Keep),
             (Transaction, Failed, After::Keep),
             (Statement, Idle, Detach),
-            (Statement, InBlock, Refuse),
-            (Statement, Failed, Refuse),
+            (Statement, InBlock, After::Keep),
+            (Statement, Failed, After::Keep),
         ];
         for (mode, tx, want) in cases {
             assert_eq!(after(mode, tx), want, "{mode:?} {tx:?}");
+            assert_eq!(refuses(mode, tx), mode == Statement && tx != Idle, "{mode:?} {tx:?}");
         }
     }
 
@@ -96,7 +104,9 @@ mod tests {
         for clean in ["SELECT 1", "INSERT 0 1", "UPDATE 3", "BEGIN", "COMMIT", "ROLLBACK", "COPY 7", "SHOW"] {
             assert!(leaves_session_clean(clean.as_bytes()), "{clean}");
         }
-        for dirty in ["SET", "RESET", "LISTEN", "PREPARE", "DECLARE CURSOR", "CREATE TABLE", "DO", "CALL", "", "X"] {
+        for dirty in
+            ["SET", "RESET", "LISTEN", "PREPARE", "DECLARE CURSOR", "CREATE TABLE", "DO", "CALL", "", "X"]
+        {
             assert!(!leaves_session_clean(dirty.as_bytes()), "{dirty}");
         }
     }

@@ -22,7 +22,13 @@ pub fn query(who: &Who<'_>, tag: Frontend, body: &[u8]) {
         }
         Frontend::Bind => {
             let (portal, statement) = (text(body), after_name(body));
-            log_info!(who, "bind", "bind stmt '{}' to portal '{}'", Printable(&statement), Printable(&portal));
+            log_info!(
+                who,
+                "bind",
+                "bind stmt '{}' to portal '{}'",
+                Printable(&statement),
+                Printable(&portal)
+            );
         }
         Frontend::Execute => log_info!(who, "execute", "name: {}", Printable(&text(body))),
         Frontend::Describe | Frontend::Close => {

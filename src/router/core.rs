@@ -190,11 +190,10 @@ impl RoutePermits {
             let others = self.workers.iter().enumerate().filter(|(other, _)| *other != at);
             let wanted = others.filter_map(|(_, holding)| holding.claim).min();
             let holding = &mut self.workers[at];
-            let since = if holding.held > 0 { wanted } else { None };
-            let told = since.map_or(Told::Nobody, Told::Since);
-            if holding.pressure != told {
+            let told = wanted.map_or(Told::Nobody, Told::Since);
+            if holding.held > 0 && holding.pressure != told {
                 holding.pressure = told;
-                tell(WorkerId(id), ToWorker::Pressure(since));
+                tell(WorkerId(id), ToWorker::Pressure(wanted));
             }
         }
     }

@@ -12,10 +12,10 @@ use crate::rules::{Route, RouteId};
 use crate::server::ParkedServer;
 use crate::stats::snapshot::Report;
 use kiwi::startup::CancelKey;
+use machinarium::DetachedIo;
 use machinarium::channel::Sender;
 use machinarium::channel::oneshot::SharedReply;
 use machinarium::net::addr::PeerAddr;
-use machinarium::DetachedIo;
 use std::sync::Arc;
 
 /// Index of a worker.

@@ -38,7 +38,9 @@ impl fmt::Display for ConnectFault {
         match self {
             ConnectFault::NoEndpoint => f.write_str("the storage has no endpoint"),
             ConnectFault::Resolve { endpoint, reason } => write!(f, "failed to resolve {endpoint}: {reason}"),
-            ConnectFault::Connect { address, source } => write!(f, "failed to connect to {address}: {source}"),
+            ConnectFault::Connect { address, source } => {
+                write!(f, "failed to connect to {address}: {source}")
+            }
             ConnectFault::Login(fault) => write!(f, "failed to log in: {fault}"),
         }
     }

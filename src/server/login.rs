@@ -58,7 +58,9 @@ impl fmt::Display for LoginFault {
                 Err(_) => f.write_str("server refused"),
             },
             LoginFault::Broke(error) => write!(f, "{error}"),
-            LoginFault::Unexpected(tag) => write!(f, "unexpected message {:?} during login", char::from(*tag)),
+            LoginFault::Unexpected(tag) => {
+                write!(f, "unexpected message {:?} during login", char::from(*tag))
+            }
             LoginFault::NoPassword => f.write_str("server asks for a password and none is configured"),
             LoginFault::Unsupported(what) => write!(f, "server asks for {what}, which is not supported"),
             LoginFault::Scram(text) => write!(f, "scram: {text}"),
@@ -85,7 +87,8 @@ pub fn run(
     write_startup(&mut out, options.chain(own));
     wire.send(co, &out)?;
     authenticate(co, facilities, &mut wire, credentials)?;
-    let mut session = Session { reported: Params::default(), applied: Params::default(), deployed: 0, trace: Trace::Clean };
+    let mut session =
+        Session { reported: Params::default(), applied: Params::default(), deployed: 0, trace: Trace::Clean };
     let mut key: Option<CancelKey> = None;
     loop {
         let frame = wire.receive(co)?;

@@ -69,7 +69,12 @@ pub fn owes_nothing(server: &Server, pooling: &Pooling) -> bool {
 ///
 /// # Errors
 /// Why it must be closed.
-pub fn clean(co: &Co, facilities: &Facilities, server: &mut Server, pooling: &Pooling) -> Result<(), Unclean> {
+pub fn clean(
+    co: &Co,
+    facilities: &Facilities,
+    server: &mut Server,
+    pooling: &Pooling,
+) -> Result<(), Unclean> {
     if server.session.trace == Trace::Poisoned {
         return Err(Unclean::OutOfMemory);
     }
@@ -79,7 +84,8 @@ pub fn clean(co: &Co, facilities: &Facilities, server: &mut Server, pooling: &Po
     if server.flow.in_copy() != Copy::None {
         return Err(Unclean::InCopy);
     }
-    let step = |co: &Co| Deadline::maybe(co.now(), pooling.reset_timeout, "the operator switched the limit off");
+    let step =
+        |co: &Co| Deadline::maybe(co.now(), pooling.reset_timeout, "the operator switched the limit off");
     if !server.flow.is_settled() {
         let open_batch = server.flow.open_batch();
         if !pooling.cancel {

@@ -85,7 +85,8 @@ pub fn run(co: &Co, shared: Shared, log: &LogHandle) -> Result<(), SystemFault> 
     let (visitors, visiting) = channel::local(co.machine());
     let service = Service::new(Arc::clone(&rules), Rc::clone(&senders), Rc::clone(&census), visitors);
     co.spawn("router", move |co| service.run(co, to_router));
-    let desk = Desk { rules: Arc::clone(&rules), workers: Rc::clone(&senders), router, census: Rc::clone(&census) };
+    let desk =
+        Desk { rules: Arc::clone(&rules), workers: Rc::clone(&senders), router, census: Rc::clone(&census) };
     co.spawn("console", move |co| receive_visitors(co, Rc::new(desk), visiting));
     let rota = Rc::new(Rota::new(Rc::clone(&senders)));
     let accepting: Vec<CoId> =
@@ -127,7 +128,11 @@ fn serve_signals(co: &Co, signals: &mut signal::Signals, rules: &Rules, log: &Lo
                 return;
             }
             Ok(Signal::Hangup) => {
-                log_info!(&who, "system", "SIGHUP received, but this release does not reload its configuration");
+                log_info!(
+                    &who,
+                    "system",
+                    "SIGHUP received, but this release does not reload its configuration"
+                );
             }
             Ok(Signal::User1) => {
                 log_info!(&who, "system", "SIGUSR1 received, reopening log");
@@ -147,7 +152,8 @@ fn serve_signals(co: &Co, signals: &mut signal::Signals, rules: &Rules, log: &Lo
 /// Waits until the last client has left; ends the process when it takes too long or is told so again.
 fn drain(co: &Co, signals: &mut signal::Signals, rules: &Rules, workers: &Workers) {
     let global = &rules.config.global;
-    let end = Deadline::maybe(co.now(), global.graceful_shutdown_timeout, "the operator switched the limit off");
+    let end =
+        Deadline::maybe(co.now(), global.graceful_shutdown_timeout, "the operator switched the limit off");
     let mut asked = 1;
     while !workers.are_done(co) {
         if end.has_passed(co.now()) {

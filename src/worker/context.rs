@@ -129,10 +129,8 @@ impl Facilities {
                 let (password, salt) = (derivation.password.clone(), derivation.salt.clone());
                 let iterations = derivation.iterations;
                 let derive = move || kiwi::scram::salted_password(&password, &salt, iterations);
-                let salted = self
-                    .offload
-                    .run(co, by, derive)
-                    .map_err(|error| LoginFault::Scram(error.to_string()))?;
+                let salted =
+                    self.offload.run(co, by, derive).map_err(|error| LoginFault::Scram(error.to_string()))?;
                 let mut kept = self.salted.borrow_mut();
                 if kept.len() < SECRETS_KEPT {
                     kept.insert(derivation, salted);

@@ -170,9 +170,9 @@ impl Worker {
             });
         }
         for pool in self.pools.borrow().values() {
-            let states = clients.iter().filter(|(_, card)| {
-                card.pool.as_ref().is_some_and(|other| Rc::ptr_eq(other, pool))
-            });
+            let states = clients
+                .iter()
+                .filter(|(_, card)| card.pool.as_ref().is_some_and(|other| Rc::ptr_eq(other, pool)));
             report.pools.push(pool.row(states.map(|(_, card)| client_state(card))));
         }
         report
@@ -207,7 +207,11 @@ impl Drop for CancelUnderWay {
             let mut servers = self.worker.servers.borrow_mut();
             let Some(card) = servers.get_mut(self.server) else { return };
             card.cancels -= 1;
-            if card.cancels > 0 { None } else { card.held.take().map(|server| (Rc::clone(&card.pool), server)) }
+            if card.cancels > 0 {
+                None
+            } else {
+                card.held.take().map(|server| (Rc::clone(&card.pool), server))
+            }
         };
         if let Some((pool, server)) = held {
             pool.give_back(server);

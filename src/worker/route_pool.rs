@@ -95,8 +95,7 @@ impl RoutePool {
 
     /// The client with this number asks for a server.
     pub fn request(self: &Rc<Self>, client: u64, now: Instant) -> Answer {
-        let answer =
-            self.with(|pool, actions| pool.request(WaiterId(client), tick(now), actions));
+        let answer = self.with(|pool, actions| pool.request(WaiterId(client), tick(now), actions));
         match answer {
             pool::Answer::Lend(server) => {
                 server.io.unwatch();
@@ -111,7 +110,13 @@ impl RoutePool {
     ///
     /// # Errors
     /// `PoolTimeout`, `Connect`, or what the cancelled wait was cancelled for.
-    pub fn acquire(self: &Rc<Self>, co: &Co, client: u64, who: &Who<'_>, by: Deadline) -> Result<Lease, Fault> {
+    pub fn acquire(
+        self: &Rc<Self>,
+        co: &Co,
+        client: u64,
+        who: &Who<'_>,
+        by: Deadline,
+    ) -> Result<Lease, Fault> {
         let number = client | PARKED;
         loop {
             let (reply, answer) = oneshot::local(&self.machine);

@@ -147,7 +147,8 @@ impl Worker {
     }
 
     fn take_queued(&self, slot: u64) -> Option<Box<Client>> {
-        let resting = self.clients.borrow().get(slot).is_some_and(|card| matches!(card.rest, Rest::Queued(_)));
+        let resting =
+            self.clients.borrow().get(slot).is_some_and(|card| matches!(card.rest, Rest::Queued(_)));
         if resting { self.take_resting(slot).map(|(client, _)| client) } else { None }
     }
 

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod pooler;
 pub mod postgres;
 pub mod process;
+pub mod reply;
 pub mod scram;
 pub mod seed;
 pub mod server;

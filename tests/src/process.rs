@@ -162,6 +162,20 @@ impl Drop for TempDir {
     }
 }
 
+/// Waits for the pipe on its input to break; then ends process `$1` by signal `$2`, or by force after five
+/// seconds, and removes directory `$3`. PostgreSQL killed by force would leave shared memory behind.
+const WATCHDOG: &str = r#"
+cat >/dev/null
+kill -"$2" "$1"
+n=0
+while [ "$n" -lt 50 ] && kill -0 "$1"; do
+    sleep 0.1
+    n=$((n + 1))
+done
+kill -KILL "$1"
+rm -rf "$3"
+"#;
+
 /// A child that never outlives the process that started it, even when that is killed.
 ///
 /// A shell waits on a pipe of ours; when the pipe breaks because we are gone, it kills the child and removes the
@@ -191,8 +205,7 @@ impl Guarded {
         // Its own process group: Ctrl-C on the terminal reaches us, and we end it in order.
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn()?;
         let watchdog = Command::new("sh")
-            .args(["-c", "cat >/dev/null; kill -KILL \"$0\"; rm -rf \"$1\""])
-            .arg(child.id().to_string())
+            .args(["-c", WATCHDOG, "watchdog", &child.id().to_string(), stop_with.name()])
             .arg(dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -83,7 +83,7 @@ fn files_have_one_job() {
         .into_iter()
         .map(|s| (s.text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count(), s.name));
     // An integration test is a table of cases: it grows with what is tested, not with jobs.
-    let long = long.filter(|(lines, name)| *lines > LINES_MAX && !name.contains("tests/"));
+    let long = long.filter(|(lines, name)| *lines > LINES_MAX && !name.starts_with("tests/tests/"));
     none(
         &format!("files of more than {LINES_MAX} lines"),
         long.map(|(lines, name)| format!("{name}: {lines} lines")).collect(),

@@ -98,7 +98,8 @@ impl Chronicle {
     fn check_overtaking(&self, number: usize, waiting: &Visit, heads: Tick, served: Service, worker: usize) {
         let late = waiting.came.plus(TOLERANCE);
         let (mut earlier, mut stale) = (0_u32, 0_u32);
-        let meanwhile = self.visits.iter().enumerate().filter(|(_, other)| other.place == (worker, waiting.place.1));
+        let meanwhile =
+            self.visits.iter().enumerate().filter(|(_, other)| other.place == (worker, waiting.place.1));
         for (other, visit) in meanwhile {
             let Some(service) = visit.served else { continue };
             if service.number > served.number || service.at <= waiting.came {
@@ -111,10 +112,14 @@ impl Chronicle {
             } else if service.at > heads {
                 let known = heads.max(service.moved).plus(2 * self.flight_max);
                 let coming = served.at <= service.at.plus(self.flight_max);
-                assert!(coming || service.at <= known, "client {other} overtook {number}, whom its worker kept waiting");
+                assert!(
+                    coming || service.at <= known,
+                    "client {other} overtook {number}, whom its worker kept waiting"
+                );
             }
         }
-        let crossing = u32::try_from(self.flight_max.as_micros() / REFRESH.as_micros()).expect("short flights");
+        let crossing =
+            u32::try_from(self.flight_max.as_micros() / REFRESH.as_micros()).expect("short flights");
         assert!(stale <= 1 + earlier + crossing, "{stale} late clients overtook {number} by grants");
     }
 }

@@ -33,7 +33,11 @@ impl World {
             seen[server.0] += 1;
         }
         for (number, open) in self.open.iter().enumerate() {
-            assert_eq!(seen[number], u32::from(*open), "server {number} is in exactly one place while it is open");
+            assert_eq!(
+                seen[number],
+                u32::from(*open),
+                "server {number} is in exactly one place while it is open"
+            );
         }
     }
 
@@ -43,7 +47,10 @@ impl World {
         let queue = &self.queues[worker][route];
         assert_eq!(pool.waiting(), queue.len(), "{place:?}: whom nobody served waits");
         assert!(pool.idle() == 0 || queue.is_empty(), "{place:?}: nobody waits beside an idle server");
-        assert!(pool.idle() == 0 || pool.pressure.is_none(), "{place:?}: nothing rests while another wants it");
+        assert!(
+            pool.idle() == 0 || pool.pressure.is_none(),
+            "{place:?}: nothing rests while another wants it"
+        );
         let at = |stage: fn(&Stage) -> bool| {
             let here = self.live.iter().map(|client| &self.clients[*client]);
             here.filter(|client| client.place == place && stage(&client.stage)).count() as u64
@@ -142,18 +149,29 @@ impl World {
             let all: Vec<usize> = (0..free + held).map(|_| self.request(place)).collect();
             self.settle();
             for client in &all {
-                assert!(matches!(self.clients[*client].stage, Stage::Holding(_)), "{place:?}: {client} has its own");
+                assert!(
+                    matches!(self.clients[*client].stage, Stage::Holding(_)),
+                    "{place:?}: {client} has its own"
+                );
             }
             let one_more = self.request(place);
             self.settle();
-            assert_eq!(self.clients[one_more].stage, Stage::Waiting, "{place:?}: there is no more than pool_size");
+            assert_eq!(
+                self.clients[one_more].stage,
+                Stage::Waiting,
+                "{place:?}: there is no more than pool_size"
+            );
             self.leave(one_more);
             self.settle();
             for client in &all {
                 self.release(*client);
             }
             assert!(!self.deliver(), "{place:?}: nobody else wants anything");
-            assert_eq!(self.pools[place.0][place.1].idle(), all.len(), "{place:?}: everything rests where it was used");
+            assert_eq!(
+                self.pools[place.0][place.1].idle(),
+                all.len(),
+                "{place:?}: everything rests where it was used"
+            );
         }
         self.debts_are_paid();
     }

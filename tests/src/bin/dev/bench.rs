@@ -80,7 +80,8 @@ pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let results = results.join(format!("bench-{now}")).display().to_string();
     let mut script = command("python3", ["tests/bench/bench.py"]);
-    script.args(wanted.script_args(&odyssey, &results)).env("PATH", path_with_servers());
+    script.args(wanted.script_args(&odyssey, &results));
+    script.env("PATH", path_with_servers()).env("PYTHONDONTWRITEBYTECODE", "1");
     run(&mut script)
 }
 

@@ -7,8 +7,7 @@ use super::run::{Failure, cargo, root, run};
 pub(crate) fn test(themes: &[String]) -> Result<(), Failure> {
     packages::for_tests()?;
     if themes.is_empty() {
-        // --no-fail-fast: one broken theme must not hide another.
-        return run(&mut cargo(["test", "--workspace", "--no-fail-fast"]));
+        return everything(&[]);
     }
     let mut args: Vec<&str> = vec!["test", "--package", "odyssey-tests", "--no-fail-fast"];
     for theme in themes {
@@ -20,18 +19,31 @@ pub(crate) fn test(themes: &[String]) -> Result<(), Failure> {
     run(&mut cargo(args))
 }
 
-/// The seeded models: every test of the workspace with `model` or `sim` in its name.
+/// Every test of the workspace, under these variables of the environment.
+pub(crate) fn everything(variables: &[(&str, &str)]) -> Result<(), Failure> {
+    // --no-fail-fast: one broken theme must not hide another.
+    run(cargo(["test", "--workspace", "--no-fail-fast"]).envs(variables.iter().copied()))
+}
+
+/// The seeded models: what to run, as arguments of cargo.
+const MODELS: [&[&str]; 2] = [
+    &["test", "--package", "odyssey", "--lib", "simulation"],
+    &["test", "--package", "kiwi", "--test", "flow_model"],
+];
+
+/// Schedules of the pool simulation when nobody asks for one.
+const SCHEDULES: &str = "100000";
+
+/// Runs the models for long, or replays one seed.
 pub(crate) fn sim(args: &[String]) -> Result<(), Failure> {
-    let seed = match args {
-        [] => None,
-        [flag, seed] if flag == "--seed" => Some(seed),
+    let (variable, value) = match args {
+        [] => ("SIM_SCHEDULES", SCHEDULES),
+        [flag, seed] if flag == "--seed" => ("SEED", seed.as_str()),
         _ => return Err(Failure::Usage("sim takes --seed N or nothing".to_owned())),
     };
     packages::for_tests()?;
-    let mut cargo = cargo(["test", "--workspace", "--exclude", "odyssey-tests", "--"]);
-    cargo.args(["model", "sim", "--nocapture"]);
-    if let Some(seed) = seed {
-        cargo.env("SEED", seed);
+    for model in MODELS {
+        run(cargo(model).env(variable, value))?;
     }
-    run(&mut cargo)
+    Ok(())
 }
