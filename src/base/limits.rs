@@ -17,7 +17,7 @@ pub const REPORT_DEADLINE: Duration = Duration::from_secs(2);
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Time a client that is told an error and closed has to take it.
-pub const FAREWELL_DEADLINE: Duration = Duration::from_secs(5);
+pub const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Period of the workers' housekeeping: idle servers that are too old, claims nobody needs.
 pub const CRON_PERIOD: Duration = Duration::from_secs(1);

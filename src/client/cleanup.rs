@@ -81,7 +81,7 @@ impl RelayFault {
             | RelayFault::ServerBroke(_)
             | RelayFault::ServerStrayed(_)
             | RelayFault::ServerStreams
-            | RelayFault::Crowded => true,
+            => true,
             RelayFault::ClientGone(_)
             | RelayFault::ClientBroke(_)
             | RelayFault::ClientSpoke(_)

@@ -267,7 +267,7 @@ fn relay_told(fault: &RelayFault, server: &str) -> Option<Told<'static>> {
         RelayFault::BlockRefused => {
             fatal(SqlState::PROTOCOL_VIOLATION, "transaction blocks are not allowed in statement pooling")
         }
-        RelayFault::ClientBroke(_) | RelayFault::ClientSpoke(_) | RelayFault::Crowded => fatal(
+        RelayFault::ClientBroke(_) | RelayFault::ClientSpoke(_) => fatal(
             SqlState::PROTOCOL_VIOLATION,
             "unexpected message type from client or other protocol violation",
         ),

@@ -108,6 +108,10 @@ impl Visit {
 fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Result<Option<Welcome>, Fault> {
     let worker = Rc::clone(&visit.worker);
     if let Some(limit) = offered.refused {
+        // It was never counted in.
+        if let Some(entry) = visit.entry.take() {
+            entry.hand_over();
+        }
         return Err(Fault::TooManyClients(limit));
     }
     let rules = worker.facilities.rules();

@@ -1,6 +1,5 @@
 //! One direction of a relay: a scratch buffer, what of it may go out, and what must be seen whole first.
 
-use crate::relay::RelayFault;
 use machinarium::{Io, IoError, Machine, Scratch};
 use std::rc::Rc;
 
@@ -18,6 +17,8 @@ pub struct Lane {
     end: usize,
     /// Bytes of the message under way that were not read yet and pass unseen.
     skip: usize,
+    /// Bytes that were not read yet and are thrown away.
+    drop: usize,
     /// Bytes that went out.
     moved: u64,
 }
@@ -47,7 +48,7 @@ impl Lane {
 
     /// Whether nothing is in it and no message is cut.
     pub fn is_empty(&self) -> bool {
-        self.start == self.end && self.skip == 0
+        self.start == self.end && self.skip == 0 && self.drop == 0
     }
 
     /// Whether bytes may go out.
@@ -80,32 +81,24 @@ impl Lane {
         self.skip = whole - here;
     }
 
-    /// Drops `bytes` of what is held back.
-    pub fn discard(&mut self, bytes: usize) {
-        let bytes = bytes.min(self.end - self.ready);
+    /// Throws away the message at the front of what is held back, `whole` bytes long from there.
+    pub fn discard(&mut self, whole: usize) {
+        let bytes = whole.min(self.end - self.ready);
+        self.drop = whole - bytes;
+        self.cut_out(bytes);
+    }
+
+    /// Throws away everything that is held back.
+    pub fn discard_all(&mut self) {
+        self.cut_out(self.end - self.ready);
+    }
+
+    fn cut_out(&mut self, bytes: usize) {
         if let Some(scratch) = &mut self.scratch {
             scratch.copy_within(self.ready + bytes..self.end, self.ready);
         }
         self.end -= bytes;
         self.tidy();
-    }
-
-    /// Replaces everything by nothing.
-    pub fn clear(&mut self) {
-        *self = Lane { moved: self.moved, ..Lane::default() };
-    }
-
-    /// Adds bytes of our own behind what may go out; nothing may be held back.
-    pub fn add(&mut self, machine: &Rc<Machine>, bytes: &[u8]) -> Result<(), RelayFault> {
-        debug_assert_eq!(self.ready, self.end, "our own bytes go between messages");
-        let scratch = self.scratch.get_or_insert_with(|| machine.scratch());
-        let Some(place) = scratch.get_mut(self.end..self.end + bytes.len()) else {
-            return Err(RelayFault::Crowded);
-        };
-        place.copy_from_slice(bytes);
-        self.end += bytes.len();
-        self.ready = self.end;
-        Ok(())
     }
 
     /// Reads once. Only called when everything that may go out has gone.
@@ -123,6 +116,9 @@ impl Lane {
             Some(0) => Filled::End,
             Some(n) => {
                 self.end += n;
+                let dropped = self.drop.min(self.end - self.ready);
+                self.drop -= dropped;
+                self.cut_out(dropped);
                 Filled::Bytes(n)
             }
         };

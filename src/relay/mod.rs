@@ -51,8 +51,6 @@ pub enum RelayFault {
     ServerStreams,
     /// A transaction block was opened in statement pooling, where none can be kept.
     BlockRefused,
-    /// Our own bytes found no room between two messages.
-    Crowded,
     /// The client was told to go: killed from the console, or the process ends.
     Cancelled,
 }
@@ -71,7 +69,6 @@ impl fmt::Display for RelayFault {
             RelayFault::ServerStrayed(error) => write!(f, "{error}"),
             RelayFault::ServerStreams => f.write_str("server began a replication stream"),
             RelayFault::BlockRefused => f.write_str("transaction block in statement pooling"),
-            RelayFault::Crowded => f.write_str("no room between two messages"),
             RelayFault::Cancelled => f.write_str("told to go"),
         }
     }

@@ -31,7 +31,7 @@ pub fn scan(lane: &mut Lane, server: &mut Server, observer: &mut Observer<'_>) -
         };
         let tag = admitted(header)?;
         if tag == Frontend::Terminate {
-            lane.discard(usize::MAX);
+            lane.discard_all();
             return Ok(Wants::ToLeave);
         }
         if header.len > held.len() && header.len <= HELD_REQUEST_BYTES {
@@ -53,12 +53,16 @@ const SYNC: [u8; 5] = [b'S', 0, 0, 0, 4];
 /// # Errors
 /// As [`scan`].
 pub fn needs_server(held: &[u8]) -> Result<Need, RelayFault> {
+    let mut at = 0;
     // The usual batch is whole and ends in a Sync: no need to walk through it twice. Should these five bytes be
     // the end of something else, a server is taken before it was needed, and no harm is done.
-    if held.ends_with(&SYNC) && matches!(held.first(), Some(b'P' | b'B' | b'Q')) {
+    if held.ends_with(&SYNC)
+        && let Some(header) = frame::header(held, &Limits::frontend()).map_err(RelayFault::ClientBroke)?
+        && matches!(header.tag, b'P' | b'B' | b'Q')
+        && header.len <= held.len()
+    {
         return Ok(Need::Server);
     }
-    let mut at = 0;
     loop {
         let rest = held.get(at..).unwrap_or_default();
         let Some(header) = frame::header(rest, &Limits::frontend()).map_err(RelayFault::ClientBroke)? else {
@@ -69,7 +73,7 @@ pub fn needs_server(held: &[u8]) -> Result<Need, RelayFault> {
             Frontend::Terminate => return Ok(Need::NoneLeaves),
             Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail if at == 0 => {
                 // Left over from a COPY that has ended: PostgreSQL drops these.
-                return Ok(if header.len <= rest.len() { Need::NoneDrop(header.len) } else { Need::Server });
+                return Ok(Need::NoneDrop(header.len));
             }
             _ if long => return Ok(Need::Server),
             _ if header.len > rest.len() => return Ok(Need::MoreBytes),
@@ -119,7 +123,7 @@ mod tests {
         let sync = message(b'S', b"");
         let query = message(b'Q', b"select 1\0");
         let long = message(b'P', &vec![b'x'; HELD_REQUEST_BYTES]);
-        let cases: [(&str, Vec<u8>, Need); 9] = [
+        let cases: [(&str, Vec<u8>, Need); 10] = [
             ("nothing", vec![], Need::MoreBytes),
             ("a query", query.clone(), Need::Server),
             ("half a query", query[..8].to_vec(), Need::MoreBytes),
@@ -127,6 +131,7 @@ mod tests {
             ("parse and sync", [parse.clone(), sync.clone()].concat(), Need::Server),
             ("parse and flush", [parse.clone(), message(b'H', b"")].concat(), Need::Server),
             ("more than is held", long[..100].to_vec(), Need::Server),
+            ("half a parse that looks like a sync", message(b'P', b"abS\0\0\0\x04defg")[..12].to_vec(), Need::MoreBytes),
             ("terminate", message(b'X', b""), Need::NoneLeaves),
             ("parse, then terminate", [parse, message(b'X', b"")].concat(), Need::NoneLeaves),
         ];
@@ -134,6 +139,8 @@ mod tests {
             assert_eq!(needs_server(&held).expect(name), want, "{name}");
         }
         assert_eq!(needs_server(&message(b'c', b"")).expect("late CopyDone"), Need::NoneDrop(5));
+        let late = message(b'd', &[b'x'; 100]);
+        assert_eq!(needs_server(&late[..20]).expect("half a late CopyData"), Need::NoneDrop(105));
     }
 
     #[test]

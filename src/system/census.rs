@@ -16,13 +16,15 @@ impl Census {
         Census { connected: Cell::new(0), max }
     }
 
-    /// Counts a connection in. `Err` tells the limit it is beyond; it is counted all the same until it leaves.
+    /// Counts a connection in. `Err` tells the limit it is beyond: it is not counted.
     pub fn enter(&self) -> Result<(), u32> {
         let before = self.connected.get();
-        self.connected.set(before + 1);
         match self.max {
             Some(max) if before >= max => Err(max),
-            _ => Ok(()),
+            _ => {
+                self.connected.set(before + 1);
+                Ok(())
+            }
         }
     }
 
@@ -45,7 +47,7 @@ mod tests {
     fn exactly_the_maximum_is_let_in() {
         let census = Census::new(Some(2));
         assert_eq!([census.enter(), census.enter(), census.enter()], [Ok(()), Ok(()), Err(2)]);
-        (0..3).for_each(|_| census.leave());
+        (0..2).for_each(|_| census.leave());
         assert_eq!((census.connected(), census.enter()), (0, Ok(())));
         assert_eq!((0..100).map(|_| Census::new(None).enter()).filter(Result::is_err).count(), 0);
     }

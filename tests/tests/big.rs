@@ -159,9 +159,11 @@ fn values_of_every_size_pass_unchanged() {
     let sizes = (0..22).flat_map(|power| [(1 << power) - 1, 1 << power, (1 << power) + 1]);
     for size in sizes {
         let value = "v".repeat(size);
-        let simple = client.query(&format!("select '{value}'")).expect("an answer");
+        let simple = client.query(&format!("select '{value}'"));
+        let simple = simple.unwrap_or_else(|e| panic!("simple, {size} bytes: {e}"));
         assert!(simple.rows() == [[Some(value.clone())]], "simple, {size} bytes");
-        let extended = client.extended("select $1::text", &[Some(&value)]).expect("an answer");
+        let extended = client.extended("select $1::text", &[Some(&value)]);
+        let extended = extended.unwrap_or_else(|e| panic!("extended, {size} bytes: {e}"));
         assert!(extended.rows() == [[Some(value.clone())]], "extended, {size} bytes");
     }
 }
