@@ -80,8 +80,7 @@ impl RelayFault {
             | RelayFault::ServerLeft
             | RelayFault::ServerBroke(_)
             | RelayFault::ServerStrayed(_)
-            | RelayFault::ServerStreams
-            => true,
+            | RelayFault::ServerStreams => true,
             RelayFault::ClientGone(_)
             | RelayFault::ClientBroke(_)
             | RelayFault::ClientSpoke(_)

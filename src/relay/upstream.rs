@@ -131,7 +131,11 @@ mod tests {
             ("parse and sync", [parse.clone(), sync.clone()].concat(), Need::Server),
             ("parse and flush", [parse.clone(), message(b'H', b"")].concat(), Need::Server),
             ("more than is held", long[..100].to_vec(), Need::Server),
-            ("half a parse that looks like a sync", message(b'P', b"abS\0\0\0\x04defg")[..12].to_vec(), Need::MoreBytes),
+            (
+                "half a parse that looks like a sync",
+                message(b'P', b"abS\0\0\0\x04defg")[..12].to_vec(),
+                Need::MoreBytes,
+            ),
             ("terminate", message(b'X', b""), Need::NoneLeaves),
             ("parse, then terminate", [parse, message(b'X', b"")].concat(), Need::NoneLeaves),
         ];

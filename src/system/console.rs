@@ -1,16 +1,18 @@
 //! Console sessions: the io around the pure [`Console`], and gathering what workers report.
 
 use crate::base::limits::REPORT_DEADLINE;
+use crate::base::slab::Slab;
 use crate::cli::Build;
 use crate::console::{ClientCounts, Console, Facts, Needs, Paused, Step};
 use crate::log::{Who, log_error};
 use crate::router::{RouterHandle, ToRouter, ToWorker, Visitor};
 use crate::rules::Rules;
-use crate::stats::snapshot::Report;
+use crate::stats::snapshot::{ClientRow, ClientState, Report};
 use crate::system::census::Census;
 use kiwi::frame::{self, Limits};
 use machinarium::channel::{Sender, oneshot};
 use machinarium::{Co, Deadline, Io};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,6 +26,26 @@ pub struct Desk {
     pub router: RouterHandle,
     /// Connections.
     pub census: Rc<Census>,
+    /// Console sessions now.
+    pub sessions: RefCell<Slab<ClientRow>>,
+}
+
+/// A session's place in the list; given back when dropped.
+struct Seat<'a> {
+    desk: &'a Desk,
+    slot: u64,
+}
+
+impl<'a> Seat<'a> {
+    fn take(desk: &'a Desk, row: impl FnOnce(u64) -> ClientRow) -> Seat<'a> {
+        Seat { desk, slot: desk.sessions.borrow_mut().insert_with(row) }
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.desk.sessions.borrow_mut().remove(self.slot);
+    }
 }
 
 /// Serves one console session until its client leaves.
@@ -37,6 +59,18 @@ pub fn serve(co: &Co, desk: &Desk, visitor: Visitor) {
         ..Who::default()
     };
     if let Ok(mut io) = io.attach(co) {
+        let _seat = Seat::take(desk, |slot| ClientRow {
+            id,
+            user: Arc::clone(&user),
+            database: Arc::clone(&database),
+            state: ClientState::Pending,
+            storage_user: None,
+            peer,
+            local: io.local_addr(),
+            slot,
+            server: None,
+            tls: io.tls().is_some(),
+        });
         let mut console = Console::of_rule(id, route.rule());
         converse(co, desk, &mut io, &mut console, surplus, &who);
     }
@@ -108,5 +142,8 @@ fn gather(co: &Co, desk: &Desk) -> Vec<Report> {
             answer
         })
         .collect();
-    asked.into_iter().filter_map(|answer| answer.wait(co, by).ok()).collect()
+    let mut reports: Vec<Report> = asked.into_iter().filter_map(|answer| answer.wait(co, by).ok()).collect();
+    let clients = desk.sessions.borrow().iter().map(|(_, row)| row.clone()).collect();
+    reports.push(Report { clients, ..Report::default() });
+    reports
 }

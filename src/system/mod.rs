@@ -17,6 +17,7 @@ use listen::{Bound, Rota};
 use machinarium::channel::{self, Receiver, Sender, SharedSender};
 use machinarium::signal::{self, Signal};
 use machinarium::{Co, CoId, Deadline, IoError, Machine, MachineHandle, Spec, StackSize};
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -85,8 +86,13 @@ pub fn run(co: &Co, shared: Shared, log: &LogHandle) -> Result<(), SystemFault> 
     let (visitors, visiting) = channel::local(co.machine());
     let service = Service::new(Arc::clone(&rules), Rc::clone(&senders), Rc::clone(&census), visitors);
     co.spawn("router", move |co| service.run(co, to_router));
-    let desk =
-        Desk { rules: Arc::clone(&rules), workers: Rc::clone(&senders), router, census: Rc::clone(&census) };
+    let desk = Desk {
+        rules: Arc::clone(&rules),
+        workers: Rc::clone(&senders),
+        router,
+        census: Rc::clone(&census),
+        sessions: RefCell::default(),
+    };
     co.spawn("console", move |co| receive_visitors(co, Rc::new(desk), visiting));
     let rota = Rc::new(Rota::new(Rc::clone(&senders)));
     let accepting: Vec<CoId> =

@@ -45,7 +45,6 @@ mod tests {
             balancing_method: None,
             catchup_timeout: None,
             storages: Vec::new(),
-            compression: false,
         };
         let tls = ListenTls { mode: TlsMode::Disable, ca: None, key: None, cert: None, protocols: None };
         let unix = Listen { host: None, tls, ..host.clone() };
