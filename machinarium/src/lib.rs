@@ -17,6 +17,7 @@ mod driver;
 mod error;
 mod io;
 mod machine;
+pub mod memory;
 pub mod net;
 pub mod offload;
 mod reactor;

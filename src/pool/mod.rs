@@ -1,17 +1,17 @@
-//! One route's servers in one worker: idle ones, permits, and clients that wait. Pure: no io, no clock.
+//! One route's servers in one worker: idle ones, those in use, and clients that wait. Pure: no io, no clock.
 //!
-//! A client attaches to an idle server of its own worker with no message at all; only when neither an idle server
-//! nor a permit is here is the router told, once. See `LIFECYCLE.md`.
+//! A client attaches to an idle server of its own worker with no message at all; only when none is here is the
+//! router told, once. A permit never rests in a worker: it is spent at once or given up. See `LIFECYCLE.md`.
 
 pub mod permits;
-pub mod waiters;
-
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+pub mod waiters;
 
-use permits::{Item, REFRESH, TOLERANCE, Tick, ToRouter, ToWorker};
+use permits::{Call, Claim, ClaimId, Item, REFRESH, TOLERANCE, Tick, ToRouter, ToWorker};
+use std::collections::VecDeque;
 use waiters::Waiters;
 
 /// Names a waiting client; chosen by the caller, one wait at a time.
@@ -29,26 +29,18 @@ pub enum Answer<S> {
     Wait,
 }
 
-/// What the caller must do, in order.
-#[derive(Debug)]
+/// What the caller must do, in order. A client is served last of all: if it turns out to be gone, the pool may be
+/// asked again at once.
+#[derive(PartialEq, Eq, Debug)]
 pub enum Action<S> {
-    /// Attach this server to this client, which waits no more.
+    /// Attach this server to this client, which waits no more. If the client is gone: [`Pool::release`] it.
     Hand(WaiterId, S),
-    /// Let this client, which waits no more, open a server.
+    /// Let this client, which waits no more, open a server. If the client is gone: [`Pool::dial_failed`].
     DialFor(WaiterId),
     /// Tell the router.
     Say(ToRouter<S>),
-}
-
-/// What the router believes of the clients that wait here.
-#[derive(Clone, Copy, Debug)]
-enum Claim {
-    /// That nobody does.
-    Nothing,
-    /// That the oldest waits `since` then; it was `said` then.
-    Said { since: Tick, said: Tick },
-    /// Nobody does, but it may believe otherwise: its grant and a later claim may have crossed.
-    Answered,
+    /// Close this server; it has no permit any more, so nothing is to be reported.
+    Close(S),
 }
 
 /// One route's servers in one worker.
@@ -56,12 +48,16 @@ enum Claim {
 pub struct Pool<S> {
     limited: Limited,
     /// Most recently used last.
-    idle: Vec<S>,
+    idle: VecDeque<S>,
     attached: u32,
     dialing: u32,
     waiters: Waiters,
-    claim: Claim,
-    pressure: Option<Tick>,
+    /// What the router was asked for and has not answered.
+    claim: Option<Claim>,
+    /// What the router asked for and has not got.
+    call: Option<Call>,
+    /// Number of the next claim.
+    next_claim: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,35 +66,41 @@ enum Limited {
     No,
 }
 
+/// Whose turn it is to get what came free.
+enum Turn {
+    /// The client of another worker.
+    Theirs,
+    /// The first that waits here.
+    Ours(WaiterId),
+    /// Nobody waits, as far as is known here.
+    Nobodys,
+}
+
 impl<S> Pool<S> {
-    /// An empty pool of a route with this `pool_size`; 0: no limit, so every connection has its permit.
+    /// An empty pool of a route with this `pool_size`; 0: no limit, so it never speaks with the router.
     pub fn new(size: u32) -> Pool<S> {
         Pool {
             limited: if size == 0 { Limited::No } else { Limited::Yes },
-            idle: Vec::new(),
+            idle: VecDeque::new(),
             attached: 0,
             dialing: 0,
             waiters: Waiters::default(),
-            claim: Claim::Nothing,
-            pressure: None,
+            claim: None,
+            call: None,
+            next_claim: 0,
         }
     }
 
     /// A client asks for a server.
     #[inline]
     pub fn request(&mut self, who: WaiterId, now: Tick, out: &mut Vec<Action<S>>) -> Answer<S> {
-        debug_assert!(self.idle.is_empty() || self.waiters.is_empty(), "nobody waits beside an idle server");
-        if let Some(server) = self.idle.pop() {
-            self.attached += 1;
-            return Answer::Lend(server);
+        match self.idle.pop_back() {
+            Some(server) => {
+                self.attached += 1;
+                Answer::Lend(server)
+            }
+            None => self.request_elsewhere(who, now, out),
         }
-        if self.limited == Limited::No {
-            self.dialing += 1;
-            return Answer::Dial;
-        }
-        self.waiters.push(who, now);
-        self.refresh(now, out);
-        Answer::Wait
     }
 
     /// An attached server comes back, clean.
@@ -106,8 +108,9 @@ impl<S> Pool<S> {
     pub fn release(&mut self, server: S, now: Tick, out: &mut Vec<Action<S>>) {
         debug_assert!(self.attached > 0, "only an attached server comes back");
         self.attached -= 1;
-        if self.pressure.is_none() && self.waiters.is_empty() {
-            self.idle.push(server);
+        if self.call.is_none() && self.claim.is_none() {
+            // Whoever waits has a claim: nobody does.
+            self.idle.push_back(server);
         } else {
             self.place(Item::Server(server), now, out);
         }
@@ -127,46 +130,63 @@ impl<S> Pool<S> {
         self.attached += 1;
     }
 
-    /// No connection could be made: the permit is free.
+    /// No connection was made: the permit is free.
     pub fn dial_failed(&mut self, now: Tick, out: &mut Vec<Action<S>>) {
         debug_assert!(self.dialing > 0, "only who dials can fail");
         self.dialing -= 1;
         self.place(Item::Permit, now, out);
     }
 
-    /// A waiting client has left. `false`: it did not wait.
+    /// A waiting client has left, or its `pool_timeout` ran out. `false`: it did not wait.
     pub fn leave(&mut self, who: WaiterId, out: &mut Vec<Action<S>>) -> bool {
         let waited = self.waiters.remove(who);
-        if waited && self.waiters.is_empty() {
-            self.unclaim(out);
+        if waited {
+            self.renew(out);
+            if self.waiters.is_empty() {
+                self.withdraw(out);
+            }
         }
+        self.audit();
         waited
     }
 
     /// The router has said something.
     pub fn hear(&mut self, message: ToWorker<S>, now: Tick, out: &mut Vec<Action<S>>) {
         match message {
-            ToWorker::Grant(item) => {
-                self.claim = Claim::Answered;
-                self.give(item, out);
-                self.refresh(now, out);
-            }
-            ToWorker::Pressure(since) => {
-                self.pressure = since;
-                // Least recently used first: the others stay warm.
-                if since.is_some() && !self.idle.is_empty() {
-                    let server = self.idle.remove(0);
-                    self.say_yield(Item::Server(server), out);
+            ToWorker::Grant { item, answers } => {
+                // A claim made since then stands: the router will see it, or has.
+                if answers.is_some() && answers == self.claim.map(|claim| claim.id) {
+                    self.claim = None;
                 }
+                self.place(item, now, out);
             }
+            ToWorker::Pressure(call) => {
+                self.call = call;
+                // Least recently used first: the others stay warm.
+                if call.is_some()
+                    && let Some(server) = self.idle.pop_front()
+                {
+                    self.give_up(Item::Server(server), out);
+                }
+                self.audit();
+            }
+            ToWorker::Close(server) => out.push(Action::Close(server)),
         }
     }
 
     /// Takes out the idle servers that `expired` names; the caller closes them. Their permits go to the router.
     pub fn expire(&mut self, expired: impl FnMut(&mut S) -> bool, out: &mut Vec<Action<S>>) -> Vec<S> {
-        let taken: Vec<S> = self.idle.extract_if(.., expired).collect();
-        if self.limited == Limited::Yes {
-            out.extend(taken.iter().map(|_| Action::Say(ToRouter::Yield(Item::Permit))));
+        let mut expired = expired;
+        let mut taken = Vec::new();
+        for _ in 0..self.idle.len() {
+            let Some(mut server) = self.idle.pop_front() else { break };
+            if expired(&mut server) {
+                taken.push(server);
+                // Beside an idle server nobody waits, here or (as far as is known) elsewhere.
+                self.give_up(Item::Permit, out);
+            } else {
+                self.idle.push_back(server);
+            }
         }
         taken
     }
@@ -175,16 +195,15 @@ impl<S> Pool<S> {
     pub fn take_idle(&mut self, which: impl FnMut(&S) -> bool) -> Option<S> {
         let at = self.idle.iter().position(which)?;
         self.attached += 1;
-        Some(self.idle.remove(at))
+        self.idle.remove(at)
     }
 
-    /// Once a second: corrects what the router believes of the clients that wait here.
+    /// Once a second: withdraws a claim that nobody here needs any more.
     pub fn tick(&mut self, out: &mut Vec<Action<S>>) {
-        match (self.claim, self.waiters.oldest()) {
-            (_, None) => self.unclaim(out),
-            (Claim::Said { since, said }, Some(oldest)) if since != oldest => self.claim(oldest, said, out),
-            (_, Some(_)) => {}
+        if self.waiters.is_empty() {
+            self.withdraw(out);
         }
+        self.audit();
     }
 
     /// Servers at rest.
@@ -212,65 +231,86 @@ impl<S> Pool<S> {
         self.waiters.oldest()
     }
 
-    /// Something is free: it goes to whoever waits longest, here or elsewhere, and else stays or goes home.
-    fn place(&mut self, item: Item<S>, now: Tick, out: &mut Vec<Action<S>>) {
-        if let Some(theirs) = self.pressure
-            && self.waiters.oldest().is_none_or(|ours| ours > theirs.plus(TOLERANCE))
-        {
-            return self.say_yield(item, out);
+    /// None is idle here.
+    fn request_elsewhere(&mut self, who: WaiterId, now: Tick, out: &mut Vec<Action<S>>) -> Answer<S> {
+        if self.limited == Limited::No {
+            self.dialing += 1;
+            return Answer::Dial;
         }
-        self.give(item, out);
-        self.refresh(now, out);
+        self.waiters.push(who, now);
+        self.renew(out);
+        self.audit();
+        Answer::Wait
     }
 
-    /// To the first client that waits here; to nobody, a server rests and a permit goes home.
-    fn give(&mut self, item: Item<S>, out: &mut Vec<Action<S>>) {
-        match (self.waiters.pop(), item) {
-            (Some(who), Item::Server(server)) => {
+    /// Something is free: it goes to whoever waits longest, here or elsewhere, and else stays or goes home.
+    fn place(&mut self, item: Item<S>, now: Tick, out: &mut Vec<Action<S>>) {
+        let turn = self.turn();
+        // What is said comes first: a claim that the router knows is answered by what is given up, if the others'
+        // clients are gone by then; and to do the rest the caller may have to ask again, at once.
+        self.renew(out);
+        // The next client may come soon: a young claim is left standing for it.
+        if self.waiters.is_empty() && self.claim.is_some_and(|claim| now > claim.since.plus(REFRESH)) {
+            self.withdraw(out);
+        }
+        match (turn, item) {
+            (Turn::Theirs, item) => self.give_up(item, out),
+            (Turn::Ours(who), Item::Server(server)) => {
                 self.attached += 1;
                 out.push(Action::Hand(who, server));
             }
-            (Some(who), Item::Permit) => {
+            (Turn::Ours(who), Item::Permit) => {
                 self.dialing += 1;
                 out.push(Action::DialFor(who));
             }
-            (None, Item::Server(server)) if self.pressure.is_some() => {
-                self.say_yield(Item::Server(server), out);
-            }
-            (None, Item::Server(server)) => self.idle.push(server),
-            (None, Item::Permit) => self.say_yield(Item::Permit, out),
+            (Turn::Nobodys, Item::Server(server)) => self.idle.push_back(server),
+            (Turn::Nobodys, Item::Permit) => self.give_up(Item::Permit, out),
+        }
+        self.audit();
+    }
+
+    fn turn(&mut self) -> Turn {
+        if let Some(call) = self.call
+            && self.waiters.oldest().is_none_or(|ours| ours > call.since.plus(TOLERANCE))
+        {
+            return Turn::Theirs;
+        }
+        self.waiters.pop().map_or(Turn::Nobodys, Turn::Ours)
+    }
+
+    /// A call asks for one thing: with this it is answered. The router calls again if more is wanted.
+    fn give_up(&mut self, item: Item<S>, out: &mut Vec<Action<S>>) {
+        if self.limited == Limited::Yes {
+            let answers = self.call.take().map(|call| call.id);
+            out.push(Action::Say(ToRouter::Yield { item, answers }));
         }
     }
 
-    fn say_yield(&mut self, item: Item<S>, out: &mut Vec<Action<S>>) {
-        if self.limited == Limited::No && matches!(item, Item::Permit) {
-            return;
-        }
-        // The router says again whether anybody else waits.
-        self.pressure = None;
-        out.push(Action::Say(ToRouter::Yield(item)));
-    }
-
-    /// Somebody came or was served: the router may be told since when the oldest waits, but not too often.
-    fn refresh(&mut self, now: Tick, out: &mut Vec<Action<S>>) {
-        match (self.claim, self.waiters.oldest()) {
-            (Claim::Said { said, .. }, _) if now < said.plus(REFRESH) => {}
-            (Claim::Said { since, .. }, Some(oldest)) if since == oldest => {}
-            (_, Some(oldest)) => self.claim(oldest, now, out),
-            (Claim::Said { .. }, None) => self.unclaim(out),
-            (Claim::Nothing | Claim::Answered, None) => {}
+    /// Who waits has a claim, and one that is about as old as the wait.
+    fn renew(&mut self, out: &mut Vec<Action<S>>) {
+        let Some(since) = self.waiters.oldest() else { return };
+        if self.claim.is_none_or(|claim| since > claim.since.plus(REFRESH)) {
+            let claim = Claim { id: ClaimId(self.next_claim), since };
+            self.next_claim += 1;
+            self.claim = Some(claim);
+            out.push(Action::Say(ToRouter::Want(claim)));
         }
     }
 
-    fn claim(&mut self, since: Tick, said: Tick, out: &mut Vec<Action<S>>) {
-        self.claim = Claim::Said { since, said };
-        out.push(Action::Say(ToRouter::Want { since }));
-    }
-
-    fn unclaim(&mut self, out: &mut Vec<Action<S>>) {
-        if !matches!(self.claim, Claim::Nothing) {
-            self.claim = Claim::Nothing;
+    fn withdraw(&mut self, out: &mut Vec<Action<S>>) {
+        if self.claim.take().is_some() {
             out.push(Action::Say(ToRouter::Unwant));
+        }
+    }
+
+    /// What holds whenever nothing is being decided.
+    fn audit(&self) {
+        debug_assert!(self.idle.is_empty() || self.waiters.is_empty(), "nobody waits beside an idle server");
+        debug_assert!(self.idle.is_empty() || self.call.is_none(), "nothing rests that is called for");
+        debug_assert!(self.waiters.is_empty() || self.claim.is_some(), "who waits has a claim");
+        if self.limited == Limited::No {
+            debug_assert!(self.claim.is_none(), "no limit, no claim");
+            debug_assert!(self.call.is_none(), "no limit, no call");
         }
     }
 }

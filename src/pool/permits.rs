@@ -1,4 +1,7 @@
 //! What a worker's pool and the router say to each other, and the times they compare.
+//!
+//! Messages between the two cross. So a claim and a call carry numbers, and what answers one says which: both sides
+//! then agree, once nothing is under way, on whether a claim stands and whether a call does.
 
 use std::time::Duration;
 
@@ -17,11 +20,39 @@ impl Tick {
 /// own: it stops servers from being thrown back and forth.
 pub const TOLERANCE: Duration = Duration::from_millis(10);
 
-/// A worker tells the router at most this often that its oldest waiting client is another one by now.
+/// A claim is renewed when the client it was made for is gone and the oldest now began to wait more than this later
+/// (nobody waiting counts as a wait that begins now). Waits begin one after the other, so this is also how often, on
+/// average, a worker speaks for one route at most.
 pub const REFRESH: Duration = Duration::from_millis(5);
 
+/// Number of a claim: unique within one route and worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClaimId(pub u64);
+
+/// Number of a call: unique within one route and worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallId(pub u64);
+
+/// A worker's wish for one server or permit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Its number.
+    pub id: ClaimId,
+    /// Since when the client waits that was the worker's oldest when it was made.
+    pub since: Tick,
+}
+
+/// The router's request that a worker give up one server or permit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Call {
+    /// Its number.
+    pub id: CallId,
+    /// Since when the oldest client of the *other* workers waits; zero if the route holds more than it may.
+    pub since: Tick,
+}
+
 /// What moves between pools: a permit, with or without the connection it is for.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub enum Item<S> {
     /// A connection, clean; its permit travels with it.
     Server(S),
@@ -30,24 +61,34 @@ pub enum Item<S> {
 }
 
 /// From a worker's pool to the router.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub enum ToRouter<S> {
-    /// A client waits here since then, and nothing is at hand. Repeated, it replaces what was said before.
-    Want {
-        /// Since when the oldest client waits.
-        since: Tick,
-    },
-    /// Nobody waits any more.
+    /// A client waits here, and nothing is at hand. Replaces the claim made before, if that one stands.
+    Want(Claim),
+    /// Nobody waits any more: the claim is withdrawn.
     Unwant,
     /// Something this pool gives up.
-    Yield(Item<S>),
+    Yield {
+        /// What.
+        item: Item<S>,
+        /// The call it answers; `None`: nobody here needs it, uncalled.
+        answers: Option<CallId>,
+    },
 }
 
 /// From the router to a worker's pool.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub enum ToWorker<S> {
-    /// Something this pool gets. What it wanted is thereby forgotten.
-    Grant(Item<S>),
-    /// A client of another worker waits since then and would take what comes free here; `None`: nobody does.
-    Pressure(Option<Tick>),
+    /// Something this pool gets.
+    Grant {
+        /// What.
+        item: Item<S>,
+        /// The claim it answers, which stands no more; `None`: a server given up that nobody wanted after all.
+        answers: Option<ClaimId>,
+    },
+    /// What comes free here is wanted elsewhere by whoever waits longer; `None`: not any more. Replaces what was
+    /// said before.
+    Pressure(Option<Call>),
+    /// A server this pool gave up, to be closed: `pool_size` was lowered, and its permit is gone.
+    Close(S),
 }

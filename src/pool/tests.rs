@@ -1,487 +1,433 @@
-//! The rules of a pool, each on its own, as tables of what happens and what follows.
+//! The rules of a pool, each as a short script: what happens, and what the pool says to that.
+//!
+//! `s1` is a server, a bare number a client or (after `want`, `for` and `call`) a claim or call; times are in
+//! milliseconds, `@20` sets the clock.
 
-mod router;
-
-use super::permits::{Item, REFRESH, TOLERANCE, Tick, ToRouter, ToWorker};
+use super::permits::{Call, CallId, ClaimId, Item, Tick, ToRouter, ToWorker};
 use super::{Action, Answer, Pool, WaiterId};
-use Event::{
-    Closed, DialFailed, Dialed, Expire, Free, Grant, Leave, Pressure, Release, Request, TakeIdle, Tidy,
-};
 
-/// Milliseconds.
-type Ms = u64;
+type Script = &'static [(&'static str, &'static str)];
 
-/// A server by its name; this one is no server but the right to open one.
-const PERMIT: &str = "permit";
+const LIMITED: u32 = 3;
+const UNLIMITED: u32 = 0;
 
-fn at(ms: Ms) -> Tick {
-    Tick(1000 * ms)
-}
-
-fn ms(tick: Tick) -> Ms {
-    tick.0 / 1000
-}
-
-fn item(name: &'static str) -> Item<&'static str> {
-    if name == PERMIT { Item::Permit } else { Item::Server(name) }
-}
-
-fn name(item: &Item<&'static str>) -> &'static str {
-    match item {
-        Item::Server(server) => server,
-        Item::Permit => PERMIT,
-    }
+#[test]
+fn who_asks_gets_an_idle_server_or_waits() {
+    let cases: [(&str, Script); 4] = [
+        (
+            "the most recently used is lent first",
+            &[("grant s1", ""), ("grant s2", ""), ("ask 1", "lend s2"), ("ask 2", "lend s1")],
+        ),
+        (
+            "the router is told once, of the first that waits",
+            &[("@1 ask 1", "wait, want 0 since 1"), ("@2 ask 2", "wait"), ("@3 ask 3", "wait")],
+        ),
+        (
+            "first come, first served",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("ask 2", "wait"),
+                ("grant s1 for 0", "want 1 since 0, hand s1 to 1"),
+                ("release s1", "hand s1 to 2"),
+            ],
+        ),
+        (
+            "a permit is spent by the first that waits",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("grant permit for 0", "dial for 1"),
+                ("dialed", ""),
+                ("release s1", ""),
+                ("ask 1", "lend s1"),
+            ],
+        ),
+    ];
+    check_all(LIMITED, &cases);
 }
 
 #[test]
-fn the_times_leave_room_for_each_other() {
-    assert!(REFRESH < TOLERANCE, "a claim is corrected sooner than its age would matter");
-    assert_eq!(
-        (at(3).plus(REFRESH), at(3).plus(TOLERANCE)),
-        (at(8), at(13)),
-        "the tables below count on these"
-    );
-    assert_eq!(Tick(u64::MAX).plus(TOLERANCE), Tick(u64::MAX), "time does not wrap");
+fn a_claim_follows_the_oldest_wait() {
+    let cases: [(&str, Script); 10] = [
+        (
+            "answered, it is made again while somebody waits",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("@1 ask 2", "wait"),
+                ("@2 grant permit for 0", "want 1 since 1, dial for 1"),
+            ],
+        ),
+        (
+            "served from here, it is renewed when the next wait is 5 ms younger",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("@5 ask 2", "wait"),
+                ("@6 ask 3", "wait"),
+                ("@20 release s1", "hand s1 to 1"),
+                ("@30 release s1", "want 1 since 6, hand s1 to 2"),
+            ],
+        ),
+        (
+            "a young claim that nobody needs is left standing",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("@5 release s1", "hand s1 to 1"),
+                ("@5 ask 2", "wait"),
+            ],
+        ),
+        (
+            "an older one is withdrawn when the queue is empty",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("@6 release s1", "unwant, hand s1 to 1"),
+            ],
+        ),
+        (
+            "or when the next server rests",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("@5 release s1", "hand s1 to 1"),
+                ("@6 release s1", "unwant"),
+            ],
+        ),
+        (
+            "or by the second",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("tick", ""),
+                ("@5 release s1", "hand s1 to 1"),
+                ("tick", "unwant"),
+                ("tick", ""),
+            ],
+        ),
+        (
+            "left by everybody, it is withdrawn at once",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("ask 2", "wait"),
+                ("leave 1", "left"),
+                ("leave 1", "did not wait"),
+                ("leave 2", "left, unwant"),
+            ],
+        ),
+        (
+            "left by the first, it is renewed for the next",
+            &[("ask 1", "wait, want 0 since 0"), ("@6 ask 2", "wait"), ("leave 1", "left, want 1 since 6")],
+        ),
+        (
+            "a claim left over is renewed for who comes late",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("@5 release s1", "hand s1 to 1"),
+                ("@6 ask 2", "wait, want 1 since 6"),
+            ],
+        ),
+        (
+            "what answers an older claim leaves the new one standing",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("@6 ask 2", "wait"),
+                ("leave 1", "left, want 1 since 6"),
+                ("grant permit for 0", "dial for 2"),
+                ("tick", "unwant"),
+            ],
+        ),
+    ];
+    check_all(LIMITED, &cases);
 }
 
-/// What happens to a pool.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    Request(u64),
-    Release(&'static str),
-    Closed,
-    Dialed,
-    DialFailed,
-    Leave(u64),
-    Grant(&'static str),
-    /// Somebody waits elsewhere since then.
-    Pressure(Ms),
-    /// Nobody does.
-    Free,
-    /// Idle servers whose name has this letter are too old.
-    Expire(char),
-    TakeIdle(&'static str),
-    /// The second's tick.
-    Tidy,
+#[test]
+fn who_waits_longer_elsewhere_comes_first() {
+    let cases: [(&str, Script); 12] = [
+        (
+            "an idle server is given up at once, the least recently used, one per call",
+            &[
+                ("grant s1", ""),
+                ("grant s2", ""),
+                ("call 4 since 0", "yield s1 on 4"),
+                ("ask 1", "lend s2"),
+                ("release s2", ""),
+                ("call 5 since 0", "yield s2 on 5"),
+            ],
+        ),
+        (
+            "else the next that comes back, if nobody waits here",
+            &[
+                ("grant s1", ""),
+                ("ask 1", "lend s1"),
+                ("call 4 since 0", ""),
+                ("release s1", "yield s1 on 4"),
+            ],
+        ),
+        (
+            "a call taken back is forgotten",
+            &[
+                ("grant s1", ""),
+                ("ask 1", "lend s1"),
+                ("call 4 since 0", ""),
+                ("call none", ""),
+                ("release s1", ""),
+                ("ask 1", "lend s1"),
+            ],
+        ),
+        (
+            "a client here that waits longer is served",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("call 4 since 1", ""),
+                ("@2 release s1", "hand s1 to 1"),
+                ("release s1", "yield s1 on 4"),
+            ],
+        ),
+        (
+            "and one that came 10 ms later",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("@10 ask 1", "wait, want 0 since 10"),
+                ("call 4 since 0", ""),
+                ("release s1", "hand s1 to 1"),
+            ],
+        ),
+        (
+            "but none that came later than that",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("@11 ask 1", "wait, want 0 since 11"),
+                ("call 4 since 0", ""),
+                ("release s1", "yield s1 on 4"),
+                ("grant s2 for 0", "hand s2 to 1"),
+            ],
+        ),
+        (
+            "the permit of a closed server likewise, to the other",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("@11 ask 1", "wait, want 0 since 11"),
+                ("call 4 since 0", ""),
+                ("closed", "yield permit on 4"),
+            ],
+        ),
+        (
+            "or to the own",
+            &[
+                ("grant s1", ""),
+                ("ask 9", "lend s1"),
+                ("ask 1", "wait, want 0 since 0"),
+                ("call 4 since 0", ""),
+                ("closed", "dial for 1"),
+            ],
+        ),
+        (
+            "the permit of a failed dial likewise, to the other",
+            &[
+                ("ask 9", "wait, want 0 since 0"),
+                ("grant permit for 0", "dial for 9"),
+                ("call 4 since 0", ""),
+                ("dial-failed", "yield permit on 4"),
+            ],
+        ),
+        (
+            "or to the own",
+            &[
+                ("ask 9", "wait, want 0 since 0"),
+                ("ask 1", "wait"),
+                ("grant permit for 0", "want 1 since 0, dial for 9"),
+                ("dial-failed", "dial for 1"),
+            ],
+        ),
+        (
+            "what is granted likewise: the client it was for may be gone",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("@20 ask 2", "wait"),
+                ("call 4 since 3", ""),
+                ("leave 1", "left, want 1 since 20"),
+                ("grant s1 for 0", "yield s1 on 4"),
+                ("grant s1 for 1", "hand s1 to 2"),
+            ],
+        ),
+        (
+            "the claim is made again before what answered it is passed on",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("@20 ask 2", "wait"),
+                ("call 4 since 3", ""),
+                ("leave 1", "left, want 1 since 20"),
+                ("grant s1 for 1", "want 2 since 20, yield s1 on 4"),
+                ("grant s1 for 2", "hand s1 to 2"),
+            ],
+        ),
+    ];
+    check_all(LIMITED, &cases);
 }
 
-/// When, what happens, what follows.
-type Line = (Ms, Event, &'static str);
+#[test]
+fn what_nobody_here_needs_rests_or_goes_home() {
+    let cases: [(&str, Script); 6] = [
+        (
+            "a server granted too late rests",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("leave 1", "left, unwant"),
+                ("grant s1 for 0", ""),
+                ("ask 2", "lend s1"),
+            ],
+        ),
+        (
+            "a permit granted too late goes home",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("leave 1", "left, unwant"),
+                ("grant permit for 0", "yield permit"),
+            ],
+        ),
+        (
+            "the permit of a closed server goes home",
+            &[("grant s1", ""), ("ask 1", "lend s1"), ("closed", "yield permit")],
+        ),
+        (
+            "the permit of a failed dial goes home",
+            &[
+                ("ask 1", "wait, want 0 since 0"),
+                ("grant permit for 0", "dial for 1"),
+                ("dial-failed", "yield permit"),
+            ],
+        ),
+        (
+            "those of expired servers go home, the others keep their order",
+            &[
+                ("grant s1", ""),
+                ("grant s2", ""),
+                ("grant s3", ""),
+                ("expire s2", "expired s2, yield permit"),
+                ("ask 1", "lend s3"),
+                ("ask 2", "lend s1"),
+            ],
+        ),
+        ("a server that has no permit any more is closed", &[("discard s1", "close s1")]),
+    ];
+    check_all(LIMITED, &cases);
+}
 
-fn play(scenario: &str, size: u32, lines: &[Line]) {
-    let mut pool = Pool::new(size);
-    for (number, (when, event, want)) in lines.iter().enumerate() {
-        let got = happen(&mut pool, at(*when), *event);
-        assert_eq!(got, *want, "{scenario}: line {number}, {event:?} at {when} ms");
+#[test]
+fn without_a_limit_nothing_is_said() {
+    let cases: [(&str, Script); 1] = [(
+        "everything a client may do",
+        &[
+            ("ask 1", "dial"),
+            ("ask 2", "dial"),
+            ("dialed", ""),
+            ("dial-failed", ""),
+            ("release s1", ""),
+            ("ask 1", "lend s1"),
+            ("closed", ""),
+            ("ask 1", "dial"),
+            ("dialed", ""),
+            ("release s2", ""),
+            ("expire s2", "expired s2"),
+            ("tick", ""),
+            ("ask 1", "dial"),
+        ],
+    )];
+    check_all(UNLIMITED, &cases);
+}
+
+#[test]
+fn an_idle_server_taken_out_to_look_at_counts_as_attached() {
+    let mut pool = Pool::new(LIMITED);
+    let mut out = Vec::new();
+    for server in ["s1", "s2"] {
+        pool.hear(ToWorker::Grant { item: Item::Server(server), answers: None }, Tick(0), &mut out);
+    }
+    assert_eq!(pool.take_idle(|server| *server == "s3"), None);
+    assert_eq!(pool.take_idle(|server| *server == "s1"), Some("s1"));
+    assert_eq!((pool.idle(), pool.attached()), (1, 1));
+    assert_eq!(out, []);
+}
+
+fn check_all(size: u32, cases: &[(&str, Script)]) {
+    for (name, script) in cases {
+        let mut pool = Pool::new(size);
+        let mut now = Tick(0);
+        for (step, says) in *script {
+            let mut words: Vec<&str> = step.split_whitespace().collect();
+            if let Some(at) = words[0].strip_prefix('@') {
+                now = Tick(1000 * at.parse::<u64>().expect("milliseconds"));
+                words.remove(0);
+            }
+            assert_eq!(play(&mut pool, &words, now).join(", "), *says, "{name}: {step}");
+        }
     }
 }
 
-fn happen(pool: &mut Pool<&'static str>, now: Tick, event: Event) -> String {
-    let mut out = Vec::new();
+fn play(pool: &mut Pool<String>, words: &[&str], now: Tick) -> Vec<String> {
+    let out = &mut Vec::new();
     let mut said = Vec::new();
-    match event {
-        Request(who) => said.push(match pool.request(WaiterId(who), now, &mut out) {
+    match *words {
+        ["ask", who] => said.push(match pool.request(WaiterId(number(who)), now, out) {
             Answer::Lend(server) => format!("lend {server}"),
             Answer::Dial => "dial".to_owned(),
             Answer::Wait => "wait".to_owned(),
         }),
-        Release(server) => pool.release(server, now, &mut out),
-        Closed => pool.closed(now, &mut out),
-        Dialed => pool.dialed(),
-        DialFailed => pool.dial_failed(now, &mut out),
-        Leave(who) => {
-            if !pool.leave(WaiterId(who), &mut out) {
-                said.push("did not wait".to_owned());
+        ["release", server] => pool.release(server.to_owned(), now, out),
+        ["closed"] => pool.closed(now, out),
+        ["dialed"] => pool.dialed(),
+        ["dial-failed"] => pool.dial_failed(now, out),
+        ["leave", who] => {
+            let left = pool.leave(WaiterId(number(who)), out);
+            said.push(if left { "left" } else { "did not wait" }.to_owned());
+        }
+        ["grant", what, ref claim @ ..] => {
+            let item = if what == "permit" { Item::Permit } else { Item::Server(what.to_owned()) };
+            let answers = claim.last().map(|claim| ClaimId(number(claim)));
+            pool.hear(ToWorker::Grant { item, answers }, now, out);
+        }
+        ["call", "none"] => pool.hear(ToWorker::Pressure(None), now, out),
+        ["call", id, "since", since] => {
+            let call = Call { id: CallId(number(id)), since: Tick(1000 * number(since)) };
+            pool.hear(ToWorker::Pressure(Some(call)), now, out);
+        }
+        ["discard", server] => pool.hear(ToWorker::Close(server.to_owned()), now, out),
+        ["expire", which] => {
+            let expired = pool.expire(|server| server == which, out);
+            said.extend(expired.into_iter().map(|server| format!("expired {server}")));
+        }
+        ["tick"] => pool.tick(out),
+        _ => panic!("no such step: {words:?}"),
+    }
+    said.extend(out.drain(..).map(|action| match action {
+        Action::Hand(who, server) => format!("hand {server} to {}", who.0),
+        Action::DialFor(who) => format!("dial for {}", who.0),
+        Action::Close(server) => format!("close {server}"),
+        Action::Say(ToRouter::Want(claim)) => format!("want {} since {}", claim.id.0, claim.since.0 / 1000),
+        Action::Say(ToRouter::Unwant) => "unwant".to_owned(),
+        Action::Say(ToRouter::Yield { item, answers }) => {
+            let call = answers.map_or(String::new(), |call| format!(" on {}", call.0));
+            match item {
+                Item::Server(server) => format!("yield {server}{call}"),
+                Item::Permit => format!("yield permit{call}"),
             }
         }
-        Grant(name) => pool.hear(ToWorker::Grant(item(name)), now, &mut out),
-        Pressure(since) => pool.hear(ToWorker::Pressure(Some(at(since))), now, &mut out),
-        Free => pool.hear(ToWorker::Pressure(None), now, &mut out),
-        Expire(letter) => {
-            said.extend(
-                pool.expire(|server| server.contains(letter), &mut out).iter().map(|s| format!("close {s}")),
-            );
-        }
-        TakeIdle(server) => {
-            said.extend(pool.take_idle(|idle| *idle == server).map(|taken| format!("took {taken}")))
-        }
-        Tidy => pool.tick(&mut out),
-    }
-    said.extend(out.iter().map(|action| match action {
-        Action::Hand(who, server) => format!("hand {} {server}", who.0),
-        Action::DialFor(who) => format!("dial for {}", who.0),
-        Action::Say(ToRouter::Want { since }) => format!("want {}", ms(*since)),
-        Action::Say(ToRouter::Unwant) => "unwant".to_owned(),
-        Action::Say(ToRouter::Yield(item)) => format!("yield {}", name(item)),
     }));
-    said.join(", ")
+    said
 }
 
-#[test]
-fn a_worker_serves_its_own_clients_without_a_message() {
-    play(
-        "the most recently used server is lent first",
-        2,
-        &[
-            (0, Grant("a"), ""),
-            (0, Grant("b"), ""),
-            (1, Request(1), "lend b"),
-            (1, Request(2), "lend a"),
-            (2, Release("b"), ""),
-            (3, Release("a"), ""),
-            (4, Request(3), "lend a"),
-            (4, Release("a"), ""),
-            (5, Request(4), "lend a"),
-        ],
-    );
-    play(
-        "first come, first served; one claim stands for all",
-        2,
-        &[
-            (0, Request(1), "wait, want 0"),
-            (0, Request(2), "wait"),
-            (1, Request(3), "wait"),
-            (1, Grant("a"), "hand 1 a, want 0"),
-            (2, Release("a"), "hand 2 a"),
-            (3, Release("a"), "hand 3 a"),
-            (4, Release("a"), ""),
-            (4, Request(4), "lend a"),
-        ],
-    );
-    play(
-        "a permit becomes a server of the client it was for",
-        1,
-        &[
-            (0, Request(1), "wait, want 0"),
-            (1, Grant(PERMIT), "dial for 1"),
-            (5, Dialed, ""),
-            (6, Release("a"), ""),
-            (7, Request(2), "lend a"),
-        ],
-    );
-}
-
-#[test]
-fn what_is_lost_passes_its_permit_on() {
-    play(
-        "a failed dial lets the next one try",
-        1,
-        &[
-            (0, Request(1), "wait, want 0"),
-            (0, Request(2), "wait"),
-            (1, Grant(PERMIT), "dial for 1, want 0"),
-            (2, DialFailed, "dial for 2"),
-            (3, DialFailed, "yield permit"),
-        ],
-    );
-    play(
-        "a closed server lets the next one dial",
-        1,
-        &[
-            (0, Grant("a"), ""),
-            (0, Request(1), "lend a"),
-            (1, Request(2), "wait, want 1"),
-            (2, Closed, "dial for 2"),
-            (3, Dialed, ""),
-            (4, Closed, "yield permit"),
-        ],
-    );
-    play(
-        "a permit that nobody needs any more goes home",
-        1,
-        &[(0, Request(1), "wait, want 0"), (1, Leave(1), "unwant"), (2, Grant(PERMIT), "yield permit")],
-    );
-    play(
-        "a server that nobody needs any more rests",
-        1,
-        &[
-            (0, Request(1), "wait, want 0"),
-            (1, Leave(1), "unwant"),
-            (2, Grant("a"), ""),
-            (3, Request(2), "lend a"),
-        ],
-    );
-    play(
-        "expired servers are closed and their permits go home",
-        3,
-        &[
-            (0, Grant("old a"), ""),
-            (0, Grant("young"), ""),
-            (0, Grant("old b"), ""),
-            (
-                9,
-                Expire('o'),
-                "close old a, close young, close old b, yield permit, yield permit, yield permit",
-            ),
-            (9, Expire('o'), ""),
-        ],
-    );
-    play(
-        "only expired ones",
-        2,
-        &[
-            (0, Grant("a"), ""),
-            (0, Grant("b"), ""),
-            (9, Expire('a'), "close a, yield permit"),
-            (9, Request(1), "lend b"),
-        ],
-    );
-}
-
-#[test]
-fn an_idle_server_can_be_looked_at() {
-    play(
-        "whoever comes meanwhile gets it afterwards",
-        2,
-        &[
-            (0, Grant("a"), ""),
-            (0, Grant("b"), ""),
-            (1, TakeIdle("a"), "took a"),
-            (1, TakeIdle("a"), ""),
-            (2, Request(1), "lend b"),
-            (2, Request(2), "wait, want 2"),
-            (3, Release("a"), "hand 2 a"),
-        ],
-    );
-    play(
-        "one that has died frees its permit",
-        1,
-        &[(0, Grant("a"), ""), (1, TakeIdle("a"), "took a"), (1, Closed, "yield permit")],
-    );
-}
-
-#[test]
-fn who_leaves_is_never_served() {
-    play(
-        "from the middle, from the front, and the last takes the claim along",
-        1,
-        &[
-            (0, Request(1), "wait, want 0"),
-            (1, Request(2), "wait"),
-            (2, Request(3), "wait"),
-            (3, Leave(2), ""),
-            (3, Leave(2), "did not wait"),
-            (4, Leave(1), ""),
-            (5, Leave(3), "unwant"),
-            (6, Leave(3), "did not wait"),
-        ],
-    );
-    play(
-        "the next one is served in its place",
-        1,
-        &[
-            (0, Grant("a"), ""),
-            (0, Request(1), "lend a"),
-            (1, Request(2), "wait, want 1"),
-            (1, Request(3), "wait"),
-            (2, Leave(2), ""),
-            (3, Release("a"), "hand 3 a"),
-        ],
-    );
-}
-
-#[test]
-fn the_claim_is_kept_true_but_not_chatty() {
-    play(
-        "the next client is told of after a while only",
-        2,
-        &[
-            (0, Grant("a"), ""),
-            (0, Request(1), "lend a"),
-            (10, Request(2), "wait, want 10"),
-            (11, Request(3), "wait"),
-            (12, Request(4), "wait"),
-            (14, Release("a"), "hand 2 a"),
-            (15, Release("a"), "hand 3 a, want 12"),
-            (30, Release("a"), "hand 4 a, unwant"),
-            (31, Request(5), "wait, want 31"),
-        ],
-    );
-    play(
-        "a claim that is still true is not repeated",
-        2,
-        &[(0, Request(1), "wait, want 0"), (20, Request(2), "wait"), (90, Tidy, "")],
-    );
-    play(
-        "a claim of somebody served is corrected by who comes next",
-        1,
-        &[
-            (0, Grant("a"), ""),
-            (0, Request(1), "lend a"),
-            (1, Request(2), "wait, want 1"),
-            (2, Release("a"), "hand 2 a"),
-            (5, Request(3), "wait"),
-            (6, Request(4), "wait, want 5"),
-        ],
-    );
-    play(
-        "or by the tick",
-        1,
-        &[
-            (0, Request(1), "wait, want 0"),
-            (1, Request(2), "wait"),
-            (2, Leave(1), ""),
-            (3, Tidy, "want 1"),
-            (4, Tidy, ""),
-        ],
-    );
-    play(
-        "a claim of nobody is withdrawn by the tick",
-        1,
-        &[
-            (0, Grant("a"), ""),
-            (0, Request(1), "lend a"),
-            (1, Request(2), "wait, want 1"),
-            (2, Release("a"), "hand 2 a"),
-            (3, Tidy, "unwant"),
-            (4, Tidy, ""),
-        ],
-    );
-    play(
-        "a grant may have crossed a later claim: that one is withdrawn too",
-        1,
-        &[
-            (0, Request(1), "wait, want 0"),
-            (1, Leave(1), "unwant"),
-            (2, Request(2), "wait, want 2"),
-            (3, Grant("a"), "hand 2 a"),
-            (4, Tidy, "unwant"),
-            (5, Tidy, ""),
-            (6, Request(3), "wait, want 6"),
-        ],
-    );
-}
-
-#[test]
-fn under_pressure_servers_are_given_up() {
-    play(
-        "an idle one at once, the least recently used, one each time it is asked for",
-        3,
-        &[
-            (0, Grant("a"), ""),
-            (0, Grant("b"), ""),
-            (0, Grant("c"), ""),
-            (9, Pressure(5), "yield a"),
-            (9, Request(1), "lend c"),
-            (9, Release("c"), ""),
-            (9, Pressure(6), "yield b"),
-            (9, Request(2), "lend c"),
-            (9, Pressure(7), ""),
-            (9, Release("c"), "yield c"),
-        ],
-    );
-    play(
-        "when it is over the server rests",
-        1,
-        &[
-            (0, Grant("a"), ""),
-            (0, Request(1), "lend a"),
-            (1, Pressure(1), ""),
-            (2, Free, ""),
-            (3, Release("a"), ""),
-        ],
-    );
-    play(
-        "what comes for nobody goes on to who waits",
-        1,
-        &[(0, Pressure(0), ""), (1, Grant("a"), "yield a")],
-    );
-    play(
-        "a yield answers the pressure: the next server rests unless there is more",
-        2,
-        &[
-            (0, Grant("a"), ""),
-            (0, Grant("b"), ""),
-            (0, Request(1), "lend b"),
-            (0, Request(2), "lend a"),
-            (1, Pressure(1), ""),
-            (2, Release("a"), "yield a"),
-            (3, Release("b"), ""),
-        ],
-    );
-    play(
-        "a closed server's permit goes too",
-        1,
-        &[
-            (0, Grant("a"), ""),
-            (0, Request(1), "lend a"),
-            (5, Request(2), "wait, want 5"),
-            (20, Request(3), "wait"),
-            (20, Leave(2), ""),
-            (21, Pressure(5), ""),
-            (22, Closed, "yield permit"),
-        ],
-    );
-}
-
-#[test]
-fn a_server_goes_to_who_waits_longest_within_the_tolerance() {
-    // Ours waits since 20 ms; the other since...
-    let cases: [(&str, Ms, &str); 4] = [
-        ("much longer", 0, "yield a"),
-        ("longer by more than the tolerance", 9, "yield a"),
-        ("longer by the tolerance", 10, "hand 2 a, unwant"),
-        ("less", 30, "hand 2 a, unwant"),
-    ];
-    for (scenario, theirs, want) in cases {
-        play(
-            scenario,
-            1,
-            &[
-                (0, Grant("a"), ""),
-                (0, Request(1), "lend a"),
-                (20, Request(2), "wait, want 20"),
-                (31, Pressure(theirs), ""),
-                (31, Release("a"), want),
-            ],
-        );
-    }
-}
-
-#[test]
-fn a_pool_without_a_limit_never_talks_to_the_router() {
-    play(
-        "nobody waits",
-        0,
-        &[
-            (0, Request(1), "dial"),
-            (0, Request(2), "dial"),
-            (1, Dialed, ""),
-            (1, DialFailed, ""),
-            (2, Release("a"), ""),
-            (3, Request(3), "lend a"),
-            (4, Request(4), "dial"),
-            (5, Closed, ""),
-            (6, Dialed, ""),
-            (7, Release("b"), ""),
-            (8, Tidy, ""),
-            (9, Expire('b'), "close b"),
-        ],
-    );
-}
-
-#[test]
-fn a_pool_says_how_much_it_has() {
-    let mut pool = Pool::new(5);
-    let events = [
-        Grant("a"),
-        Grant("b"),
-        Request(1),
-        Request(2),
-        Release("b"),
-        Request(3),
-        Request(4),
-        Grant(PERMIT),
-        Request(5),
-    ];
-    for event in events {
-        happen(&mut pool, at(7), event);
-    }
-    assert_eq!((pool.idle(), pool.attached(), pool.dialing(), pool.waiting()), (0, 2, 1, 1));
-    assert_eq!(pool.oldest(), Some(at(7)));
-    happen(&mut pool, at(8), Dialed);
-    happen(&mut pool, at(8), Leave(5));
-    happen(&mut pool, at(8), Release("c"));
-    assert_eq!((pool.idle(), pool.attached(), pool.dialing(), pool.waiting()), (1, 2, 0, 0));
-    assert_eq!(pool.oldest(), None);
+fn number(word: &str) -> u64 {
+    word.parse().expect("a number")
 }

@@ -55,7 +55,10 @@ const LEAVING: [&[u8]; 5] = [b"set_config", b"advisory", b"temp", b"into", b"dbl
 /// once, without letter case; text that merely mentions one of the words counts as well, which costs a reset.
 pub fn text_may_leave_traces(message: Frontend, body: &[u8]) -> bool {
     match message {
-        Frontend::Query | Frontend::Parse => {}
+        Frontend::Query => {}
+        // A named statement stays in the session.
+        Frontend::Parse if body.first() != Some(&0) => return true,
+        Frontend::Parse => {}
         // A function is called by number: anything may have happened.
         Frontend::FunctionCall => return true,
         _ => return false,
@@ -118,6 +121,8 @@ mod tests {
         assert!(traces("select pg_Advisory_lock(1)\0"));
         assert!(traces("create TEMP table x as select 1\0"));
         assert!(!traces("select 1\0") && !traces("update s set a = 1 where t = 'd'\0") && !traces(""));
+        assert!(text_may_leave_traces(Frontend::Parse, b"P_0\0select 1\0\0\0"));
+        assert!(!text_may_leave_traces(Frontend::Parse, b"\0select 1\0\0\0"));
         assert!(text_may_leave_traces(Frontend::FunctionCall, b""));
         assert!(!text_may_leave_traces(Frontend::Bind, b"temp"));
     }

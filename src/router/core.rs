@@ -4,13 +4,17 @@
 //! a message; what workers hold is counted here, so that a permit can be asked back only where there is one. See
 //! `LIFECYCLE.md`.
 
-use crate::pool::permits::{Item, Tick, ToRouter, ToWorker};
+#[cfg(test)]
+mod tests;
+
+use crate::pool::permits::{Call, CallId, Claim, Item, Tick, ToRouter, ToWorker};
 use crate::router::WorkerId;
 use crate::rules::RouteId;
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
 /// A message to a worker's pool.
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct RouterEvent<S> {
     /// To whom.
     pub worker: WorkerId,
@@ -20,56 +24,75 @@ pub struct RouterEvent<S> {
     pub says: ToWorker<S>,
 }
 
+/// Whether a route's `pool_size` could be changed in place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resized {
+    /// It was.
+    InPlace,
+    /// Between a limit and none there is no way: nobody counted the connections. The caller makes a new route and
+    /// lets this one fade.
+    NeedsNewRoute,
+}
+
+/// The permits of all routes.
+#[derive(Debug)]
+pub struct Permits<S> {
+    routes: HashMap<RouteId, RoutePermits>,
+    item: PhantomData<S>,
+}
+
+#[derive(Debug)]
+struct RoutePermits {
+    size: u32,
+    free: u32,
+    /// Permits that are out and will not be granted again: the size was lowered.
+    debt: u32,
+    workers: Vec<Holding>,
+    /// Number of the next call.
+    next_call: u64,
+}
+
 /// What is known of one worker's pool of one route.
 #[derive(Debug, Default)]
 struct Holding {
     /// Permits and connections it was granted and has not given up.
     held: u32,
-    /// Since when its oldest client waits, as it said last.
-    claim: Option<Tick>,
-    /// What it was told of the others' clients.
-    pressure: Told,
+    /// What it asked for and was not given.
+    claim: Option<Claim>,
+    /// What it was asked for and has not answered.
+    call: Option<Call>,
+    presence: Presence,
 }
 
-/// What a worker's pool knows of the clients that wait in other workers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-enum Told {
-    /// Nobody waits, as far as it knows.
+enum Presence {
     #[default]
-    Nobody,
-    /// Somebody waits since then: it was told, and gave nothing up since.
-    Since(Tick),
-    /// It gave something up and so forgot what it had heard by then; what was said last may have been on its way.
-    Unsure,
+    Works,
+    /// It has ended; what it said before may still arrive.
+    Gone,
 }
 
-#[derive(Debug)]
-struct RoutePermits {
-    free: u32,
-    /// Permits that are out and will not be granted again: the size was lowered.
-    debt: u32,
-    workers: Vec<Holding>,
-}
-
-/// The permits of all routes.
-#[derive(Debug, Default)]
-pub struct Permits<S> {
-    routes: HashMap<RouteId, RoutePermits>,
-    item: std::marker::PhantomData<S>,
+impl<S> Default for Permits<S> {
+    fn default() -> Permits<S> {
+        Permits { routes: HashMap::new(), item: PhantomData }
+    }
 }
 
 impl<S> Permits<S> {
     /// No routes.
     pub fn new() -> Permits<S> {
-        Permits { routes: HashMap::new(), item: std::marker::PhantomData }
+        Permits::default()
     }
 
     /// A new route with this `pool_size`; 0: no limit, so nobody ever asks.
     pub fn add_route(&mut self, route: RouteId, size: u32) {
-        self.routes.insert(route, RoutePermits { free: size, debt: 0, workers: Vec::new() });
+        let permits = RoutePermits { size, free: size, debt: 0, workers: Vec::new(), next_call: 0 };
+        let before = self.routes.insert(route, permits);
+        debug_assert!(before.is_none(), "a route is added once");
     }
 
-    /// A route that has no clients and no connections is forgotten.
+    /// A route that has no clients and no connections is forgotten. What is still said of it is not heard; a server
+    /// in such a message is dropped.
     pub fn remove_route(&mut self, route: RouteId) {
         self.routes.remove(&route);
     }
@@ -83,49 +106,63 @@ impl<S> Permits<S> {
         out: &mut Vec<RouterEvent<S>>,
     ) {
         let Some(permits) = self.routes.get_mut(&route) else { return };
+        if permits.holding(worker).presence == Presence::Gone {
+            return;
+        }
         let mut tell = |worker, says| out.push(RouterEvent { worker, route, says });
         match says {
-            ToRouter::Want { since } => permits.holding(worker).claim = Some(since),
+            ToRouter::Want(claim) => permits.holding(worker).claim = Some(claim),
             ToRouter::Unwant => permits.holding(worker).claim = None,
-            ToRouter::Yield(item) => permits.yielded(worker, item, &mut tell),
+            ToRouter::Yield { item, answers } => permits.yielded(worker, item, answers, &mut tell),
         }
-        permits.grant_free(&mut tell);
-        permits.press(&mut tell);
+        permits.settle(&mut tell);
     }
 
-    /// Changes a route's `pool_size`. Lowering it takes free permits at once and the others as they come back.
-    pub fn resize(&mut self, route: RouteId, old: u32, new: u32, out: &mut Vec<RouterEvent<S>>) {
-        let Some(permits) = self.routes.get_mut(&route) else { return };
-        if new >= old {
-            let more = new - old;
-            let forgiven = more.min(permits.debt);
-            permits.debt -= forgiven;
-            permits.free += more - forgiven;
-        } else {
-            let fewer = old - new;
-            let taken = fewer.min(permits.free);
-            permits.free -= taken;
-            permits.debt += fewer - taken;
+    /// Changes a route's `pool_size`. Lowering it takes free permits at once and calls the others in.
+    pub fn resize(&mut self, route: RouteId, size: u32, out: &mut Vec<RouterEvent<S>>) -> Resized {
+        let Some(permits) = self.routes.get_mut(&route) else { return Resized::NeedsNewRoute };
+        let old = permits.size;
+        if (old == 0) != (size == 0) {
+            return Resized::NeedsNewRoute;
         }
-        let mut tell = |worker, says| out.push(RouterEvent { worker, route, says });
-        permits.grant_free(&mut tell);
-        permits.press(&mut tell);
+        permits.size = size;
+        if size >= old {
+            permits.put_back(size - old);
+        } else {
+            let taken = permits.free.min(old - size);
+            permits.free -= taken;
+            permits.debt += old - size - taken;
+        }
+        permits.settle(&mut |worker, says| out.push(RouterEvent { worker, route, says }));
+        Resized::InPlace
+    }
+
+    /// A worker has ended, and with it all its connections: what it held comes back.
+    pub fn retire(&mut self, worker: WorkerId, out: &mut Vec<RouterEvent<S>>) {
+        for (&route, permits) in &mut self.routes {
+            let held = permits.holding(worker).held;
+            *permits.holding(worker) = Holding { presence: Presence::Gone, ..Holding::default() };
+            permits.put_back(held);
+            permits.settle(&mut |worker, says| out.push(RouterEvent { worker, route, says }));
+        }
     }
 
     /// Free permits of a route, and those that are out: for the invariant.
     pub fn count(&self, route: RouteId) -> Option<(u32, u32)> {
         let permits = self.routes.get(&route)?;
-        Some((permits.free, permits.workers.iter().map(|holding| holding.held).sum()))
-    }
-
-    /// Since when a worker's oldest client waits, as far as is known here: for the invariant.
-    pub fn claim(&self, route: RouteId, worker: WorkerId) -> Option<Tick> {
-        self.routes.get(&route)?.workers.get(usize::from(worker.0))?.claim
+        Some((permits.free, permits.out()))
     }
 
     /// Permits that are out and will not be granted again.
     pub fn debt(&self, route: RouteId) -> u32 {
         self.routes.get(&route).map_or(0, |permits| permits.debt)
+    }
+
+    /// What a worker holds, asked for and was asked for: the same as its pool says, when no message is under way.
+    #[cfg(test)]
+    pub(crate) fn view(&self, route: RouteId, worker: WorkerId) -> (u32, Option<Claim>, Option<Call>) {
+        let holding = self.routes.get(&route).and_then(|permits| permits.workers.get(usize::from(worker.0)));
+        holding.map_or((0, None, None), |holding| (holding.held, holding.claim, holding.call))
     }
 }
 
@@ -138,63 +175,100 @@ impl RoutePermits {
         &mut self.workers[at]
     }
 
-    /// The worker whose client waits longest; of equals, one that is not `except`.
-    fn longest_waiting(&self, except: Option<WorkerId>) -> Option<WorkerId> {
-        let claims = self.workers.iter().enumerate().filter_map(|(at, holding)| {
-            let id = WorkerId(u16::try_from(at).ok()?);
-            holding.claim.map(|since| (since, Some(id) == except, id))
-        });
-        claims.min_by_key(|(since, same, id)| (*since, *same, *id)).map(|(_, _, id)| id)
+    fn out(&self) -> u32 {
+        self.workers.iter().map(|holding| holding.held).sum()
     }
 
-    fn yielded<S>(&mut self, from: WorkerId, item: Item<S>, tell: &mut impl FnMut(WorkerId, ToWorker<S>)) {
+    /// Permits come home: debt is paid first.
+    fn put_back(&mut self, count: u32) {
+        let paid = count.min(self.debt);
+        self.debt -= paid;
+        self.free += count - paid;
+    }
+
+    /// The worker whose client waits longest; of equals, the first.
+    fn longest_waiting(&self) -> Option<WorkerId> {
+        let claims =
+            self.workers.iter().enumerate().filter_map(|(at, holding)| Some((holding.claim?.since, at)));
+        claims.min().and_then(|(_, at)| u16::try_from(at).ok()).map(WorkerId)
+    }
+
+    fn yielded<S>(
+        &mut self,
+        from: WorkerId,
+        item: Item<S>,
+        answers: Option<CallId>,
+        tell: &mut impl FnMut(WorkerId, ToWorker<S>),
+    ) {
         let giver = self.holding(from);
         assert!(giver.held > 0, "a worker gives up only what it holds");
         giver.held -= 1;
-        if giver.pressure != Told::Nobody {
-            giver.pressure = Told::Unsure;
+        // An answer to an older call leaves the newest standing: it is still on its way there.
+        if answers.is_some() && answers == giver.call.map(|call| call.id) {
+            giver.call = None;
         }
-        if matches!(item, Item::Permit) && self.debt > 0 {
-            self.debt -= 1;
-            return;
-        }
-        match (self.longest_waiting(Some(from)), item) {
-            (Some(to), item) => self.grant(to, item, tell),
-            (None, Item::Permit) => self.free += 1,
+        match (self.longest_waiting(), item) {
+            (_, Item::Permit) => self.put_back(1),
+            (_, Item::Server(server)) if self.debt > 0 => {
+                self.debt -= 1;
+                tell(from, ToWorker::Close(server));
+            }
+            (Some(to), server) => self.grant(to, server, tell),
             // Whoever wanted it does not any more: a connection rests with a worker, never here.
-            (None, server @ Item::Server(_)) => self.grant(from, server, tell),
+            (None, server) => self.grant(from, server, tell),
         }
     }
 
+    /// What is granted to who claimed answers the claim. Before it has something in its hands, a worker knows who else
+    /// waits: the client it claimed for may be gone, and the next one there be younger than those elsewhere.
     fn grant<S>(&mut self, to: WorkerId, item: Item<S>, tell: &mut impl FnMut(WorkerId, ToWorker<S>)) {
         let taker = self.holding(to);
         taker.held += 1;
-        taker.claim = None;
-        tell(to, ToWorker::Grant(item));
+        let answers = taker.claim.take().map(|claim| claim.id);
+        self.press(to, tell);
+        tell(to, ToWorker::Grant { item, answers });
     }
 
-    fn grant_free<S>(&mut self, tell: &mut impl FnMut(WorkerId, ToWorker<S>)) {
+    /// Gives free permits to who waits longest, and calls for more where there are any.
+    fn settle<S>(&mut self, tell: &mut impl FnMut(WorkerId, ToWorker<S>)) {
         while self.free > 0
-            && let Some(to) = self.longest_waiting(None)
+            && let Some(to) = self.longest_waiting()
         {
             self.free -= 1;
             self.grant(to, Item::Permit, tell);
         }
-    }
-
-    /// Tells every worker that holds something since when the oldest client of the *other* workers waits, if that
-    /// is not what it knows already.
-    fn press<S>(&mut self, tell: &mut impl FnMut(WorkerId, ToWorker<S>)) {
         for at in 0..self.workers.len() {
-            let Ok(id) = u16::try_from(at) else { return };
-            let others = self.workers.iter().enumerate().filter(|(other, _)| *other != at);
-            let wanted = others.filter_map(|(_, holding)| holding.claim).min();
-            let holding = &mut self.workers[at];
-            let told = wanted.map_or(Told::Nobody, Told::Since);
-            if holding.held > 0 && holding.pressure != told {
-                holding.pressure = told;
-                tell(WorkerId(id), ToWorker::Pressure(wanted));
+            if let Ok(id) = u16::try_from(at) {
+                self.press(WorkerId(id), tell);
             }
         }
+        self.audit();
+    }
+
+    /// Tells a worker that holds something since when the oldest client of the *other* workers waits, if that is not
+    /// what it was told last.
+    fn press<S>(&mut self, worker: WorkerId, tell: &mut impl FnMut(WorkerId, ToWorker<S>)) {
+        let at = usize::from(worker.0);
+        let others = self.workers.iter().enumerate().filter(|(other, _)| *other != at);
+        // A debt is older than any wait.
+        let debt = (self.debt > 0).then_some(Tick(0));
+        let oldest = debt.or_else(|| others.filter_map(|(_, other)| Some(other.claim?.since)).min());
+        let holding = &mut self.workers[at];
+        let wanted = oldest.filter(|_| holding.held > 0);
+        if holding.call.map(|call| call.since) != wanted {
+            holding.call = wanted.map(|since| Call { id: CallId(self.next_call), since });
+            self.next_call += 1;
+            tell(worker, ToWorker::Pressure(holding.call));
+        }
+    }
+
+    /// What holds whenever nothing is being decided.
+    fn audit(&self) {
+        debug_assert_eq!(self.free + self.out(), self.size + self.debt, "permits are neither made nor lost");
+        debug_assert!(self.free == 0 || self.debt == 0, "a debt is paid before anything is free");
+        debug_assert!(
+            self.free == 0 || self.longest_waiting().is_none(),
+            "nobody waits beside a free permit"
+        );
     }
 }

@@ -10,10 +10,6 @@ use machinarium::{Co, Deadline};
 use odyssey_config::{Discard, Pooling};
 use std::fmt;
 
-/// Everything `DISCARD ALL` does but for what would forget prepared statements.
-const SMART_DISCARD: &str = "SET SESSION AUTHORIZATION DEFAULT;RESET ALL;CLOSE ALL;UNLISTEN *;\
-    SELECT pg_catalog.pg_advisory_unlock_all();DISCARD PLANS;DISCARD SEQUENCES;DISCARD TEMP;";
-
 /// Why a server was closed rather than given back.
 #[derive(Debug)]
 pub enum Unclean {
@@ -109,9 +105,9 @@ pub fn clean(
     if server.session.trace == Trace::Owed {
         let sql = match pooling.discard {
             Discard::None => None,
-            Discard::All => Some("DISCARD ALL"),
-            Discard::Smart if pooling.discard_query.is_some() => None,
-            Discard::Smart => Some(SMART_DISCARD),
+            // The piecewise reset exists to keep prepared statements for the next client. As long as clients do not
+            // share them, a statement left behind would only be in its way.
+            Discard::All | Discard::Smart => Some("DISCARD ALL"),
         };
         if let Some(sql) = sql {
             query::run(co, server, sql, step(co)).map_err(Unclean::Query)?;

@@ -16,6 +16,9 @@ use machinarium::{ChannelError, Co, Deadline};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// So many clients less are worth a look at the allocator.
+const CROWD: usize = 256;
+
 /// Whether a worker goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Going {
@@ -71,8 +74,8 @@ impl Worker {
     fn pool_hears(self: &Rc<Self>, route: RouteId, hears: Hears) {
         match self.known_pool(route) {
             Some(pool) => pool.hear(hears),
-            // The pool was given up meanwhile: what it would have got goes back.
-            None => drop(hears),
+            // A pool lives as long as its worker, and the router answers only what a pool has asked.
+            None => debug_assert!(false, "a pool that does not exist hears something"),
         }
     }
 
@@ -129,6 +132,19 @@ impl Worker {
         let pools: Vec<_> = self.pools.borrow().values().map(Rc::clone).collect();
         for pool in pools {
             pool.expire(self.machine.now());
+        }
+        self.give_memory_back();
+    }
+
+    /// After a crowd has left, the memory of its clients goes back to the system.
+    fn give_memory_back(&self) {
+        let now = self.clients.borrow().len();
+        let peak = self.clients_peak.get().max(now);
+        if peak - now >= CROWD && now <= peak / 2 {
+            self.clients_peak.set(now);
+            machinarium::memory::give_back();
+        } else {
+            self.clients_peak.set(peak);
         }
     }
 

@@ -20,7 +20,7 @@ use kiwi::startup::CancelKey;
 use machinarium::net::addr::{Address, PeerAddr};
 use machinarium::{CoId, Machine};
 use route_pool::RoutePool;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -78,6 +78,8 @@ pub struct Worker {
     clients: RefCell<Slab<ClientCard>>,
     servers: RefCell<Slab<ServerCard>>,
     pools: RefCell<HashMap<RouteId, Rc<RoutePool>>>,
+    /// Most clients since memory was last given back.
+    clients_peak: Cell<usize>,
 }
 
 impl Worker {
@@ -96,6 +98,7 @@ impl Worker {
             clients: RefCell::default(),
             servers: RefCell::default(),
             pools: RefCell::default(),
+            clients_peak: Cell::new(0),
         })
     }
 

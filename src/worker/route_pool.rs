@@ -194,14 +194,22 @@ impl RoutePool {
     pub fn hear(self: &Rc<Self>, hears: Hears) {
         let worker = self.worker();
         let told = match hears {
-            Told::Pressure(since) => Told::Pressure(since),
-            Told::Grant(Item::Permit) => Told::Grant(Item::Permit),
-            Told::Grant(Item::Server(parked)) => match (*parked).unpark(&self.machine) {
-                Ok(server) => Told::Grant(Item::Server(worker.adopt(self, server))),
-                Err(error) => {
-                    log_error!(&Who::default(), "main", "a server could not be taken over: {error}");
-                    Told::Grant(Item::Permit)
-                }
+            Told::Pressure(call) => Told::Pressure(call),
+            Told::Grant { item: Item::Permit, answers } => Told::Grant { item: Item::Permit, answers },
+            Told::Grant { item: Item::Server(parked), answers } => {
+                let item = match (*parked).unpark(&self.machine) {
+                    Ok(server) => Item::Server(worker.adopt(self, server)),
+                    Err(error) => {
+                        log_error!(&Who::default(), "main", "a server could not be taken over: {error}");
+                        Item::Permit
+                    }
+                };
+                Told::Grant { item, answers }
+            }
+            Told::Close(parked) => match (*parked).unpark(&self.machine) {
+                Ok(server) => Told::Close(worker.adopt(self, server)),
+                // It is closed in any case.
+                Err(_) => return,
             },
         };
         let now = tick(self.machine.now());
@@ -305,15 +313,21 @@ impl RoutePool {
                     self.hand_parked(who.0, Granted::Permit(permit));
                 }
             }
+            Action::Close(mut server) => {
+                worker.disown(server.slot);
+                say_goodbye(&mut server);
+            }
             Action::Say(says) => {
                 let says = match says {
-                    Says::Want { since } => Says::Want { since },
+                    Says::Want(claim) => Says::Want(claim),
                     Says::Unwant => Says::Unwant,
-                    Says::Yield(Item::Permit) => Says::Yield(Item::Permit),
-                    Says::Yield(Item::Server(server)) => {
+                    Says::Yield { item: Item::Permit, answers } => {
+                        Says::Yield { item: Item::Permit, answers }
+                    }
+                    Says::Yield { item: Item::Server(server), answers } => {
                         worker.disown(server.slot);
                         server.io.unwatch();
-                        Says::Yield(Item::Server(Box::new((*server).park())))
+                        Says::Yield { item: Item::Server(Box::new((*server).park())), answers }
                     }
                 };
                 worker.router.say(ToRouter::Pool { worker: worker.id, route: self.route.id, says });
