@@ -6,8 +6,8 @@
 mod options;
 
 use std::fmt;
-
-use openssl::sha::Sha256;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
 
 use crate::quote;
 
@@ -143,26 +143,24 @@ impl Params {
         }
     }
 
-    /// A number that equal sets share, in whatever order and spelling of names; 0 for the empty set. 64 bits of
-    /// SHA-256, so that nobody finds a set of his own with the number of somebody else's.
+    /// A number that equal sets share, in whatever order and spelling of names; 0 for the empty set. It is made
+    /// with a key of this process, so that nobody finds a set of his own with the number of somebody else's.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
+        static KEY: OnceLock<RandomState> = OnceLock::new();
         if self.is_empty() {
             return 0;
         }
-        let mut sorted: Vec<(Vec<u8>, &[u8])> =
-            self.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
-        sorted.sort_unstable();
-        let mut hash = Sha256::new();
-        for (name, value) in sorted {
-            hash.update(&name);
-            hash.update(b"\0");
-            hash.update(value);
-            hash.update(b"\0");
-        }
-        let [a, b, c, d, e, f, g, h, ..] = hash.finish();
+        let key = KEY.get_or_init(RandomState::new);
+        let sum = self.iter().fold(0_u64, |sum, (name, value)| {
+            let mut hash = key.build_hasher();
+            name.iter().for_each(|byte| hash.write_u8(byte.to_ascii_lowercase()));
+            hash.write_usize(name.len());
+            hash.write(value);
+            sum.wrapping_add(hash.finish())
+        });
         // 0 is the empty set's alone.
-        u64::from_be_bytes([a, b, c, d, e, f, g, h]).max(1)
+        sum.max(1)
     }
 }
 

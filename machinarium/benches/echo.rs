@@ -2,7 +2,7 @@
 
 use machinarium::net::addr::Address;
 use machinarium::net::connect::connect;
-use machinarium::net::listen::{ListenOptions, Listener};
+use machinarium::net::listen::{Accept, ListenOptions, Listener};
 use machinarium::net::options::TcpOptions;
 use machinarium::sync::WaitGroup;
 use machinarium::{Co, Deadline, Io, Machine, Spec};
@@ -15,7 +15,7 @@ fn main() {
     let server = Machine::start(Spec::named("server"), move |co| {
         let any = Address::Tcp(([127, 0, 0, 1], 0).into());
         let tcp = TcpOptions { nodelay: true, keepalive: None };
-        let options = ListenOptions { backlog: 256, reuse_port: false, tcp };
+        let options = ListenOptions { backlog: 256, reuse_port: false, accept: Accept::AtOnce, tcp };
         let listener = Listener::bind(co.machine(), &any, &options).expect("a free port");
         tell.send(listener.port().expect("a TCP port")).expect("the bench listens");
         for _ in 0..1 + 100 {

@@ -4,7 +4,7 @@
 
 use machinarium::channel::{self, SharedSender};
 use machinarium::net::addr::Address;
-use machinarium::net::listen::{ListenOptions, Listener};
+use machinarium::net::listen::{Accept, ListenOptions, Listener};
 use machinarium::net::options::TcpOptions;
 use machinarium::signal::{self, Signal};
 use machinarium::{Co, Deadline, DetachedIo, IoError, Machine, Spec};
@@ -27,7 +27,7 @@ fn main() -> std::io::Result<()> {
 
     Machine::run_here(&Spec::named("system"), move |co| {
         let tcp = TcpOptions { nodelay: true, keepalive: None };
-        let options = ListenOptions { backlog: 128, reuse_port: false, tcp };
+        let options = ListenOptions { backlog: 128, reuse_port: false, accept: Accept::AtOnce, tcp };
         let listener = Listener::bind(co.machine(), &address, &options).expect("an address to listen on");
         println!("listening on 127.0.0.1:{}", listener.port().unwrap_or_default());
         // Ends with this machine, and with it the channel, and with that the worker.

@@ -208,6 +208,7 @@ impl Machine {
 
     /// Turns of the loop until the coroutine `main` has ended; `Some` is the payload of its panic.
     fn turns(self: &Rc<Self>, main: CoId) -> io::Result<Option<Box<dyn Any + Send>>> {
+        let mut heard = false;
         loop {
             self.turns.set(self.turns.get() + 1);
             if let Some(payload) = self.run_ready(main) {
@@ -215,6 +216,13 @@ impl Machine {
             }
             if !self.sched().is_alive(main) {
                 return Ok(None);
+            }
+            // What other threads (or replies of this one) said is heard without a system call; but not twice in a
+            // row, or sockets would never be looked at.
+            heard = !heard && self.remote.has_words();
+            if heard {
+                self.hear();
+                continue;
             }
             self.look()?;
             self.expire();
@@ -252,6 +260,13 @@ impl Machine {
         None
     }
 
+    /// Passes on what other threads said, without looking at the outside world.
+    fn hear(&self) {
+        let (mut sched, mut sources) = (self.sched.borrow_mut(), self.sources.borrow_mut());
+        let mut roused = self.roused.borrow_mut();
+        self.remote.awake(|word| pass_on(word, &mut sched, &mut sources, &mut roused));
+    }
+
     /// One look at the outside world: waits only when nobody can run and nobody else's message is pending.
     fn look(self: &Rc<Self>) -> io::Result<()> {
         let timeout = if self.sched().has_work() || !self.remote.may_sleep() {
@@ -274,17 +289,7 @@ impl Machine {
             });
         })?;
         self.now.set(now);
-        self.remote.awake(|word| match word {
-            Word::Wake(wait) => {
-                sched.wake(wait, Wake::Ready);
-            }
-            Word::Latch(source, edges) => sources.latch(source, edges, |told| match told {
-                Told::Coroutine(wait) => {
-                    sched.wake(wait, Wake::Ready);
-                }
-                Told::Host(key) => roused.push((key, Rouse::Readable)),
-            }),
-        });
+        self.remote.awake(|word| pass_on(word, &mut sched, &mut sources, &mut roused));
         if now.saturating_duration_since(self.trimmed.get()) >= TRIM_EVERY {
             self.trimmed.set(now);
             self.stacks.borrow_mut().trim();
@@ -456,6 +461,21 @@ impl Machine {
     fn timer_ms(&self, moment: Instant) -> u64 {
         let micros = moment.saturating_duration_since(self.started).as_micros();
         u64::try_from(micros.div_ceil(1000)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Does what another thread asked for.
+fn pass_on(word: Word, sched: &mut Scheduler, sources: &mut Sources, roused: &mut Vec<(HostKey, Rouse)>) {
+    match word {
+        Word::Wake(wait) => {
+            sched.wake(wait, Wake::Ready);
+        }
+        Word::Latch(source, edges) => sources.latch(source, edges, |told| match told {
+            Told::Coroutine(wait) => {
+                sched.wake(wait, Wake::Ready);
+            }
+            Told::Host(key) => roused.push((key, Rouse::Readable)),
+        }),
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    pub(crate) fn add(&mut self, writable: bool) -> SourceId {
+    pub(crate) fn add(&mut self, readable: bool, writable: bool) -> SourceId {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -99,7 +99,7 @@ impl Sources {
             }
         };
         let slot = &mut self.slots[index as usize];
-        slot.readable = false;
+        slot.readable = readable;
         slot.writable = writable;
         slot.gone = false;
         SourceId { index, generation: slot.generation }

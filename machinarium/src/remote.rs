@@ -58,6 +58,11 @@ impl Remote {
         }
     }
 
+    /// Whether something was said that nobody has heard yet.
+    pub(crate) fn has_words(&self) -> bool {
+        self.pending.load(Ordering::SeqCst)
+    }
+
     /// The machine is about to wait for events: `false` if something came meanwhile and it must not.
     pub(crate) fn may_sleep(&self) -> bool {
         self.sleeping.store(true, Ordering::SeqCst);

@@ -100,7 +100,7 @@ pub fn watch(machine: &Rc<Machine>, signals: &[Signal]) -> io::Result<Signals> {
     }
     // SAFETY: fd >= 0 was just returned to us and nobody else holds it.
     let descriptor = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
-    let source = machine.sources.borrow_mut().add(false);
+    let source = machine.sources.borrow_mut().add(false, false);
     let registered = machine.driver().registry().and_then(|registry| {
         registry.register(&mut SourceFd(&descriptor.as_raw_fd()), source.token(), Interest::READABLE)
     });

@@ -8,7 +8,7 @@ use crate::system::census::Census;
 use crate::worker::context::tcp_options;
 use machinarium::channel::Sender;
 use machinarium::net::addr::Address;
-use machinarium::net::listen::{ListenOptions, Listener};
+use machinarium::net::listen::{Accept, ListenOptions, Listener};
 use machinarium::{Co, Deadline, IoError};
 use odyssey_config::{Global, Listen};
 use std::cell::Cell;
@@ -103,6 +103,7 @@ fn bind_one(co: &Co, rules: &Rules, listen: &Listen, address: &Address) -> std::
     let options = ListenOptions {
         backlog: i32::try_from(listen.backlog).unwrap_or(i32::MAX),
         reuse_port: global.bindwith_reuseport,
+        accept: Accept::WithFirstBytes,
         tcp: tcp_options(rules),
     };
     if let Address::Unix(path) = address {

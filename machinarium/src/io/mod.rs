@@ -65,7 +65,7 @@ pub struct Io {
 
 impl Io {
     pub(crate) fn adopt(machine: &Rc<Machine>, mut stream: Stream, writable: bool) -> Result<Io, IoError> {
-        let source = machine.sources.borrow_mut().add(writable);
+        let source = machine.sources.borrow_mut().add(stream.socket().may_read, writable);
         let registered = stream.socket_mut().register(machine, source);
         if let Err(error) = registered {
             machine.sources.borrow_mut().remove(source);

@@ -1,7 +1,7 @@
 //! Listening and accepting.
 
 use super::addr::{Address, PeerAddr};
-use super::options::TcpOptions;
+use super::options::{TcpOptions, defer_accept};
 use crate::coroutine::{Co, STEP_BYTES};
 use crate::deadline::Deadline;
 use crate::error::IoError;
@@ -17,6 +17,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
+/// When a connection is handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accept {
+    /// As soon as it is made.
+    AtOnce,
+    /// With its first bytes, or about a second after it was made without any (TCP only): for protocols in which the
+    /// client speaks first.
+    WithFirstBytes,
+}
+
 /// How to listen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ListenOptions {
@@ -24,6 +34,8 @@ pub struct ListenOptions {
     pub backlog: i32,
     /// Whether another process may listen on the same port at the same time (SO_REUSEPORT; TCP only).
     pub reuse_port: bool,
+    /// When a connection is handed over.
+    pub accept: Accept,
     /// Handed on by the kernel to every accepted socket (TCP only).
     pub tcp: TcpOptions,
 }
@@ -38,6 +50,7 @@ pub struct Listener {
     machine: Rc<Machine>,
     source: SourceId,
     kind: Kind,
+    accept: Accept,
 }
 
 impl Listener {
@@ -63,6 +76,9 @@ impl Listener {
                 }
                 options.tcp.apply(&socket)?;
                 socket.bind(&(*addr).into())?;
+                if options.accept == Accept::WithFirstBytes {
+                    defer_accept(&socket)?;
+                }
                 socket.listen(options.backlog)?;
                 Kind::Tcp(TcpListener::from_std(OwnedFd::from(socket).into()))
             }
@@ -73,7 +89,7 @@ impl Listener {
                 Kind::Unix(UnixListener::from_std(OwnedFd::from(socket).into()))
             }
         };
-        let source = machine.sources.borrow_mut().add(false);
+        let source = machine.sources.borrow_mut().add(false, false);
         let registered = match &mut kind {
             Kind::Tcp(listener) => register(machine, listener, source),
             Kind::Unix(listener) => register(machine, listener, source),
@@ -82,7 +98,7 @@ impl Listener {
             machine.sources.borrow_mut().remove(source);
             return Err(error);
         }
-        Ok(Listener { machine: Rc::clone(machine), source, kind })
+        Ok(Listener { machine: Rc::clone(machine), source, kind, accept: options.accept })
     }
 
     /// The TCP port listened on.
@@ -112,7 +128,9 @@ impl Listener {
                 match accepted {
                     Ok((transport, peer)) => {
                         co.spend(STEP_BYTES);
-                        return Ok((DetachedIo::new(Stream::Plain(Socket::new(transport))), peer));
+                        let mut socket = Socket::new(transport);
+                        socket.may_read = self.accept == Accept::WithFirstBytes;
+                        return Ok((DetachedIo::new(Stream::Plain(socket)), peer));
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         self.machine.sources.borrow_mut().blocked(self.source, Side::Read);

@@ -3,7 +3,7 @@
 use crate::io::{DetachedIo, Io};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 /// When to probe a silent peer and when to give it up; see tcp(7).
@@ -49,6 +49,25 @@ impl TcpOptions {
         }
         Ok(())
     }
+}
+
+/// Lets the kernel hand a listener's connections over only when their first bytes are there, or after about a second
+/// without any (TCP_DEFER_ACCEPT, tcp(7)): accepting and the first read become one wake-up.
+pub(super) fn defer_accept(listener: &impl AsFd) -> io::Result<()> {
+    let seconds: libc::c_int = 1;
+    let length = libc::socklen_t::try_from(size_of_val(&seconds)).unwrap_or_default();
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the option's value is an int that outlives
+    // the call, of the length given.
+    let done = unsafe {
+        libc::setsockopt(
+            listener.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const seconds).cast(),
+            length,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 impl Io {

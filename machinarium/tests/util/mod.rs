@@ -3,7 +3,7 @@
 
 use machinarium::net::addr::Address;
 use machinarium::net::connect::connect;
-use machinarium::net::listen::{ListenOptions, Listener};
+use machinarium::net::listen::{Accept, ListenOptions, Listener};
 use machinarium::net::options::TcpOptions;
 use machinarium::{Co, Deadline, Io, Machine, Spec};
 use openssl::asn1::Asn1Time;
@@ -44,7 +44,12 @@ pub fn guard(co: &Co) -> Deadline {
 }
 
 pub fn options() -> ListenOptions {
-    ListenOptions { backlog: 128, reuse_port: false, tcp: TcpOptions { nodelay: true, keepalive: None } }
+    ListenOptions {
+        backlog: 128,
+        reuse_port: false,
+        accept: Accept::AtOnce,
+        tcp: TcpOptions { nodelay: true, keepalive: None },
+    }
 }
 
 /// A listener on a free port of the loopback address.
