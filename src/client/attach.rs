@@ -81,7 +81,8 @@ pub fn dial(
         password: password.map(|secret| secret.expose()),
         options: &rule.backend_startup_options,
     };
-    match connect::dial(co, &worker.facilities, route.storage(), &credentials) {
+    let tls = worker.facilities.storage_tls[route.storage].as_ref();
+    match connect::dial(co, &worker.facilities, route.storage(), tls, &credentials) {
         Ok(server) => {
             permit.spend();
             let server = worker.adopt(pool, server);

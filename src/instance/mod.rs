@@ -1,5 +1,7 @@
 //! The process: command line, configuration, log, and then the system machine.
 
+mod tls;
+
 use crate::cli::{self, Build, Cli, Options, Stdout, Task, Usage, Verbosity};
 use crate::log::{self, Guard, LogHandle, Who, log_error, log_info};
 use crate::rules::Rules;
@@ -7,9 +9,8 @@ use crate::system;
 use crate::worker::context::Shared;
 use machinarium::dns::Resolver;
 use machinarium::offload::Offload;
-use machinarium::tls::config::{ClientVerify, ServerTls, ServerTlsFiles};
 use machinarium::{Machine, signal};
-use odyssey_config::{Config, FileLoader, Level, Listen, TlsMode};
+use odyssey_config::{Config, FileLoader, Level};
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::Path;
@@ -117,14 +118,15 @@ fn open_log(config: &Config) -> Result<(LogHandle, Guard), Failed> {
 
 fn run(config: Config, log: LogHandle) -> Result<(), Failed> {
     let who = Who::default();
-    let listener_tls: Result<Arc<[_]>, Failed> = config.listens.iter().map(listener_tls).collect();
+    let listener_tls: Result<Arc<[_]>, Failed> = config.listens.iter().map(tls::of_listener).collect();
+    let storage_tls: Result<Arc<[_]>, Failed> = config.storages.iter().map(tls::of_storage).collect();
     let global = &config.global;
     let threads = usize::try_from(global.resolvers).unwrap_or(1);
     let resolver = Resolver::new(threads, global.dns_cache_ttl);
     let offload = Offload::new("offload", OFFLOAD_THREADS, OFFLOAD_QUEUE);
     let rules = Arc::new(Rules { version: 1, config });
     let spec = system::spec("system", &rules);
-    let shared = Shared { rules, resolver, offload, listener_tls: listener_tls? };
+    let shared = Shared { rules, resolver, offload, listener_tls: listener_tls?, storage_tls: storage_tls? };
     let ended = Rc::new(Cell::new(None));
     let outcome = Rc::clone(&ended);
     let machine = Machine::run_here(&spec, move |co| outcome.set(Some(system::run(co, shared, &log))));
@@ -140,32 +142,6 @@ fn run(config: Config, log: LogHandle) -> Result<(), Failed> {
         }
         None => Err(Failed),
     }
-}
-
-/// The TLS context of a listener; `None`: it offers none.
-fn listener_tls(listen: &Listen) -> Result<Option<ServerTls>, Failed> {
-    let tls = &listen.tls;
-    let verify = match tls.mode {
-        TlsMode::Disable => return Ok(None),
-        TlsMode::Allow | TlsMode::Prefer => ClientVerify::None,
-        TlsMode::Require => ClientVerify::IfGiven,
-        TlsMode::VerifyCa | TlsMode::VerifyFull => ClientVerify::Required,
-    };
-    let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else {
-        log_error!(
-            &Who::default(),
-            "tls",
-            "listener on port {} has tls on, but no certificate and key",
-            listen.port
-        );
-        return Err(Failed);
-    };
-    let files =
-        ServerTlsFiles { cert: cert.into(), key: key.into(), ca: tls.ca.as_ref().map(Into::into), verify };
-    ServerTls::new(&files).map(Some).map_err(|error| {
-        log_error!(&Who::default(), "tls", "{error}");
-        Failed
-    })
 }
 
 fn misused(usage: &Usage, argv0: &str) -> ExitCode {

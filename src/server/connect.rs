@@ -1,10 +1,14 @@
 //! Dialling a server: addresses in order, each with its own deadline, then TLS if the storage wants it.
 
+use crate::server::encrypt::Encryption;
 use crate::server::login::{Credentials, LoginFault};
 use crate::server::{Server, login};
 use crate::worker::context::Facilities;
+use kiwi::backend::errors::ErrorFields;
+use kiwi::sqlstate::SqlState;
 use machinarium::net::addr::Address;
 use machinarium::net::connect::connect;
+use machinarium::tls::config::ClientTls;
 use machinarium::{Co, Deadline, Io, IoError};
 use odyssey_config::{EndpointAddress, Storage, StorageKind};
 use std::fmt;
@@ -56,12 +60,21 @@ pub fn dial(
     co: &Co,
     facilities: &Facilities,
     storage: &Storage,
+    tls: Option<&ClientTls>,
     credentials: &Credentials<'_>,
 ) -> Result<Server, ConnectFault> {
     debug_assert_eq!(storage.kind, StorageKind::Remote, "the console has no server");
+    let encryption = Encryption { mode: storage.tls.mode, tls };
     let mut last = ConnectFault::NoEndpoint;
     for endpoint in &storage.endpoints {
-        match dial_endpoint(co, facilities, &endpoint.address, credentials) {
+        let mut dialled = dial_endpoint(co, facilities, &endpoint.address, encryption.first(), credentials);
+        if let (Err(ConnectFault::Login(LoginFault::Refused(frame))), Some(encryption)) =
+            (&dialled, encryption.second())
+            && may_want_encryption(frame)
+        {
+            dialled = dial_endpoint(co, facilities, &endpoint.address, encryption, credentials);
+        }
+        match dialled {
             Ok(server) => return Ok(server),
             // It is there and has answered: another endpoint would only hide what it said.
             Err(fault @ ConnectFault::Login(LoginFault::Refused(_))) => return Err(fault),
@@ -75,11 +88,29 @@ fn dial_endpoint(
     co: &Co,
     facilities: &Facilities,
     endpoint: &EndpointAddress,
+    encryption: Encryption<'_>,
     credentials: &Credentials<'_>,
 ) -> Result<Server, ConnectFault> {
-    let (io, address) = reach(co, facilities, endpoint)?;
+    let (mut io, address) = reach(co, facilities, endpoint)?;
     let by = limit(co, facilities);
+    // Like libpq: a socket file needs no encryption.
+    if let EndpointAddress::Tcp { host, .. } = endpoint {
+        encryption.apply(co, &mut io, host, by).map_err(ConnectFault::Login)?;
+    }
     login::run(co, facilities, io, address, credentials, by).map_err(ConnectFault::Login)
+}
+
+/// Whether a server that refused a login in the clear may accept an encrypted one: not if it said that it is
+/// starting, is full, has no such database or that the password is wrong.
+fn may_want_encryption(refusal: &[u8]) -> bool {
+    let code = ErrorFields::parse(refusal).ok().and_then(|fields| fields.code());
+    ![
+        Some(SqlState::CANNOT_CONNECT_NOW),
+        Some(SqlState::TOO_MANY_CONNECTIONS),
+        Some(SqlState::INVALID_CATALOG_NAME),
+        Some(SqlState::INVALID_PASSWORD),
+    ]
+    .contains(&code)
 }
 
 /// Connects to one endpoint: each of its addresses in turn.

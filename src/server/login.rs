@@ -41,6 +41,8 @@ pub enum LoginFault {
     Broke(DecodeError),
     /// It sent a message that has no place in a login.
     Unexpected(u8),
+    /// It does not encrypt, and the storage demands it.
+    NoTls,
     /// It asks for a password and none is configured.
     NoPassword,
     /// It asks for something that is not supported.
@@ -61,6 +63,7 @@ impl fmt::Display for LoginFault {
             LoginFault::Unexpected(tag) => {
                 write!(f, "unexpected message {:?} during login", char::from(*tag))
             }
+            LoginFault::NoTls => f.write_str("server does not encrypt and the storage demands it"),
             LoginFault::NoPassword => f.write_str("server asks for a password and none is configured"),
             LoginFault::Unsupported(what) => write!(f, "server asks for {what}, which is not supported"),
             LoginFault::Scram(text) => write!(f, "scram: {text}"),

@@ -1,6 +1,7 @@
 //! A server connection: the object that pools lend and messages carry.
 
 pub mod connect;
+pub mod encrypt;
 pub mod login;
 pub mod query;
 pub mod reset;

@@ -2,6 +2,7 @@
 
 use crate::base::ids::{ClientId, ServerId};
 use machinarium::net::addr::PeerAddr;
+use odyssey_config::TlsMode;
 use std::sync::Arc;
 
 /// What a client is doing.
@@ -68,8 +69,8 @@ pub struct ServerRow {
     pub remote_pid: i32,
     /// The client it is attached to.
     pub client: Option<ClientId>,
-    /// The storage's `tls` setting as written.
-    pub tls: Arc<str>,
+    /// The storage's `tls` setting.
+    pub tls: TlsMode,
 }
 
 /// Counts of one route in one worker; SHOW POOLS adds those of all workers.

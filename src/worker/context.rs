@@ -7,7 +7,7 @@ use kiwi::scram::verifier::Verifier;
 use machinarium::dns::Resolver;
 use machinarium::net::options::{Keepalive, TcpOptions};
 use machinarium::offload::Offload;
-use machinarium::tls::config::ServerTls;
+use machinarium::tls::config::{ClientTls, ServerTls};
 use machinarium::{Co, Deadline};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -37,6 +37,8 @@ pub struct Facilities {
     pub offload: Offload,
     /// TLS contexts by listener.
     pub listener_tls: Arc<[Option<ServerTls>]>,
+    /// TLS contexts by storage.
+    pub storage_tls: Arc<[Option<ClientTls>]>,
     verifiers: RefCell<HashMap<Box<str>, Rc<Verifier>>>,
     salted: RefCell<HashMap<Derivation, [u8; 32]>>,
 }
@@ -52,6 +54,8 @@ pub struct Shared {
     pub offload: Offload,
     /// TLS contexts by listener.
     pub listener_tls: Arc<[Option<ServerTls>]>,
+    /// TLS contexts by storage.
+    pub storage_tls: Arc<[Option<ClientTls>]>,
 }
 
 impl Facilities {
@@ -62,6 +66,7 @@ impl Facilities {
             resolver: shared.resolver,
             offload: shared.offload,
             listener_tls: shared.listener_tls,
+            storage_tls: shared.storage_tls,
             verifiers: RefCell::default(),
             salted: RefCell::default(),
         }

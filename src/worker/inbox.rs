@@ -182,7 +182,7 @@ impl Worker {
                 local: card.local,
                 remote_pid: card.key.as_ref().map_or(0, |key| key.pid),
                 client: client.map(|client| client.id),
-                tls: "disable".into(),
+                tls: route.storage().tls.mode,
             });
         }
         for pool in self.pools.borrow().values() {

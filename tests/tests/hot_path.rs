@@ -2,7 +2,7 @@
 //! word between threads.
 //!
 //! Not under the test harness: one pooler runs in this very process, where its allocations can be counted, and
-//! signals must be blocked before the first thread starts.
+//! signals must be blocked in every thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
@@ -37,20 +37,37 @@ const ALLOCATIONS_MAX: u64 = 200;
 /// Transactions under strace, which makes each system call a dozen times dearer.
 const TRACED_TRANSACTIONS: u32 = 6_400;
 
-/// System calls of an autocommit transaction: two reads, two writes, a share of a wait.
-const CALLS_MAX: f64 = 4.3;
+/// What a traced load may cost for each transaction, between a crowd of clients and 16 servers.
+struct Price {
+    name: &'static str,
+    workers: u32,
+    clients: u32,
+    /// Two reads, two writes, and a share of a wait: the more is ready at once, the smaller the share.
+    calls_max: f64,
+    /// Words between threads.
+    wake_ups_max: f64,
+}
+
+const PRICES: [Price; 4] = [
+    Price { name: "a crowd", workers: 1, clients: 32, calls_max: 4.3, wake_ups_max: 0.01 },
+    Price { name: "a few", workers: 1, clients: 8, calls_max: 6.0, wake_ups_max: 0.01 },
+    Price { name: "a few, two workers", workers: 2, clients: 8, calls_max: 6.0, wake_ups_max: 0.01 },
+    // Clients of two workers compete: a server changes its worker now and then so that nobody waits longer.
+    Price { name: "a crowd, two workers", workers: 2, clients: 32, calls_max: 5.0, wake_ups_max: 0.2 },
+];
 
 /// Calls on sockets that may find nothing in a whole traced run.
 const IN_VAIN_MAX: u64 = 20;
 
-/// Words between threads for each transaction.
-const WAKE_UPS_MAX: f64 = 0.01;
+/// How long strace may take to write its table.
+const TABLE_LIMIT: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
-    machinarium::signal::block(&odyssey::system::SIGNALS).expect("signals can be blocked");
     let pg = Postgres::start();
-    no_allocation(&pg);
+    // First: children inherit the mask, and strace ends by a signal. The threads of this part are joined.
     few_system_calls(&pg);
+    machinarium::signal::block(&odyssey::system::SIGNALS).expect("signals can be blocked");
+    no_allocation(&pg);
     println!("hot path: ok");
     ExitCode::SUCCESS
 }
@@ -76,7 +93,7 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 /// From this count on, some callers are remembered in [`CALLERS`].
 static SUSPECT_FROM: AtomicU64 = AtomicU64::new(u64::MAX);
 static CALLERS: Mutex<Vec<Backtrace>> = Mutex::new(Vec::new());
-const CALLERS_MAX: usize = 4;
+const CALLERS_MAX: usize = 2;
 
 fn note_allocation() {
     // At the end of a thread nothing counts any more.
@@ -345,12 +362,9 @@ impl Calls {
 }
 
 fn few_system_calls(pg: &Postgres) {
-    // (workers, clients): 16 servers; words between threads are due only where clients of two workers compete.
-    for (workers, clients) in [(1, 32), (1, 8), (2, 8)] {
+    for Price { name, workers, clients, calls_max, wake_ups_max } in PRICES {
         let pooler = Pooler::start(&Config::new().workers(workers).pool_size(16), pg.port());
-        let name = format!("{clients} clients, 16 servers, {workers} workers");
-        let load = Load::new("traced", "app", clients, SIMPLE);
-        let crowd = Crowd::gather(pooler.port(), &load);
+        let crowd = Crowd::gather(pooler.port(), &Load::new(name, "app", clients, SIMPLE));
         crowd.run(WARM_UP);
         let calls = match trace(pooler.pid(), || crowd.run(TRACED_TRANSACTIONS)) {
             Ok(calls) => calls,
@@ -359,21 +373,14 @@ fn few_system_calls(pg: &Postgres) {
         crowd.leave();
         pooler.assert_healthy();
         let each = |calls: u64| calls as f64 / f64::from(TRACED_TRANSACTIONS);
-        println!(
-            "{name}: {:.2} system calls a transaction, {} in vain",
-            each(calls.total()),
-            calls.in_vain()
-        );
+        let (total, in_vain, wake_ups) = (calls.total(), calls.in_vain(), calls.of(&["futex", "write"]));
+        println!("{name}: {:.2} system calls a transaction, {in_vain} in vain", each(total));
         for (call, count, errors) in &calls.0 {
             println!("    {call}: {:.4}, {errors} failed", each(*count));
         }
-        // Few clients share a wait among few: only where there are many is the share small.
-        if clients == 32 {
-            assert!(each(calls.total()) <= CALLS_MAX, "{name}: at most {CALLS_MAX} system calls");
-        }
-        assert!(calls.in_vain() <= IN_VAIN_MAX, "{name}: no call on a socket that has nothing");
-        let wake_ups = calls.of(&["futex", "write"]);
-        assert!(each(wake_ups) < WAKE_UPS_MAX, "{name}: {wake_ups} words between threads");
+        assert!(each(total) <= calls_max, "{name}: at most {calls_max} system calls a transaction");
+        assert!(in_vain <= IN_VAIN_MAX, "{name}: no call on a socket that has nothing");
+        assert!(each(wake_ups) <= wake_ups_max, "{name}: {wake_ups} words between threads");
     }
 }
 
@@ -383,7 +390,7 @@ fn trace(pid: u32, work: impl FnOnce()) -> Result<Calls, String> {
     let (said, table) = (dir.join("said"), dir.join("table"));
     let mut command = Command::new("strace");
     command.args(["-c", "-f", "-p", &pid.to_string(), "-o"]).arg(&table);
-    let mut strace = Guarded::spawn(&mut command, &said, dir.path(), Signal::Int, PATIENCE)
+    let mut strace = Guarded::spawn(&mut command, &said, dir.path(), Signal::Int, TABLE_LIMIT)
         .map_err(|error| format!("strace: {error}"))?;
     let words = || fs::read_to_string(&said).unwrap_or_default();
     let attached = until(PATIENCE, || {

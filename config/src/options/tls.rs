@@ -18,13 +18,12 @@ pub(crate) mod listen {
 
 /// Towards servers.
 pub(crate) mod storage {
-    use super::{NotYet, Opt, Reload, Text, Ty, Unset, table};
-    const NO_TLS: &str = "servers are reached without TLS";
+    use super::{Full, NotYet, Opt, Reload, Text, Ty, Unset, table};
     table! {
-        TLS = "tls", Ty::Text, Text("disable"), NewClients, NotYet(NO_TLS), "`disable`, `allow`, `prefer`, `require`, `verify_ca` or `verify_full`.";
-        TLS_CA_FILE = "tls_ca_file", Ty::Text, Unset, NewClients, NotYet(NO_TLS), "Authorities that sign servers' certificates.";
-        TLS_KEY_FILE = "tls_key_file", Ty::Text, Unset, NewClients, NotYet(NO_TLS), "Our private key.";
-        TLS_CERT_FILE = "tls_cert_file", Ty::Text, Unset, NewClients, NotYet(NO_TLS), "Our certificate chain.";
-        TLS_PROTOCOLS = "tls_protocols", Ty::Text, Unset, NewClients, NotYet(NO_TLS), "Protocol versions to allow.";
+        TLS = "tls", Ty::Text, Text("disable"), NewClients, Full, "`disable`, `allow`, `prefer`, `require`, `verify_ca` or `verify_full`.";
+        TLS_CA_FILE = "tls_ca_file", Ty::Text, Unset, NewClients, Full, "Authorities that sign servers' certificates.";
+        TLS_KEY_FILE = "tls_key_file", Ty::Text, Unset, NewClients, Full, "Our private key.";
+        TLS_CERT_FILE = "tls_cert_file", Ty::Text, Unset, NewClients, Full, "Our certificate chain.";
+        TLS_PROTOCOLS = "tls_protocols", Ty::Text, Unset, NewClients, NotYet("the TLS library chooses the protocol version"), "Protocol versions to allow.";
     }
 }

@@ -1,6 +1,6 @@
 //! SHOW SERVERS: one row per server connection of every worker.
 
-use super::{address, port};
+use super::{address, mode, port};
 use crate::console::table::{self, Cell, Column, int4, text};
 use crate::stats::snapshot::{Report, ServerRow, ServerState};
 
@@ -25,7 +25,7 @@ const COLUMNS: [Column<ServerRow>; 17] = [
     text("ptr", |s| Cell::shown(s.id)),
     text("link", |s| s.client.map_or(Cell::text(""), Cell::shown)),
     int4("remote_pid", |s| Cell::Number(i64::from(s.remote_pid))),
-    text("tls", |s| Cell::text(&s.tls)),
+    text("tls", |s| mode(s.tls)),
     text("offline", |_| Cell::text("0")),
 ];
 
@@ -51,7 +51,7 @@ mod tests {
             local: PeerAddr::Tcp("10.0.0.9:40000".parse().unwrap()),
             remote_pid: 1234,
             client: None,
-            tls: "disable".into(),
+            tls: odyssey_config::TlsMode::Disable,
         };
         let active = ServerRow {
             id: ServerId::random(),
