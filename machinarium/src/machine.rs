@@ -294,6 +294,7 @@ impl Machine {
             self.trimmed.set(now);
             self.stacks.borrow_mut().trim();
             self.scratch.trim();
+            sources.trim();
         }
         if matches!(looked, Looked::Dead) && !sched.has_work() && roused.is_empty() {
             return Err(io::Error::other("every coroutine waits for something that cannot happen"));

@@ -80,6 +80,8 @@ pub(crate) enum Told {
 pub(crate) struct Sources {
     slots: Vec<Source>,
     free: Vec<u32>,
+    /// Generation of a slot used for the first time: above that of any slot given back to the system.
+    floor: u32,
 }
 
 impl Sources {
@@ -88,7 +90,7 @@ impl Sources {
             Some(index) => index,
             None => {
                 self.slots.push(Source {
-                    generation: 0,
+                    generation: self.floor,
                     readable: false,
                     writable: false,
                     gone: false,
@@ -103,6 +105,23 @@ impl Sources {
         slot.writable = writable;
         slot.gone = false;
         SourceId { index, generation: slot.generation }
+    }
+
+    /// Gives back the memory of free slots at the end, if a crowd has left. An event that was meant for one of
+    /// them is still told apart: generations go on above theirs.
+    pub(crate) fn trim(&mut self) {
+        const CROWD: usize = 1024;
+        if self.free.len() < CROWD || self.free.len() * 2 < self.slots.len() {
+            return;
+        }
+        let mut is_free = vec![false; self.slots.len()];
+        self.free.iter().for_each(|index| is_free[*index as usize] = true);
+        let keep = is_free.iter().rposition(|free| !free).map_or(0, |last| last + 1);
+        let gone = self.slots.drain(keep..).map(|slot| slot.generation).max();
+        self.floor = self.floor.max(gone.unwrap_or(0).wrapping_add(1));
+        self.slots.shrink_to_fit();
+        self.free.retain(|index| (*index as usize) < keep);
+        self.free.shrink_to_fit();
     }
 
     pub(crate) fn remove(&mut self, id: SourceId) {
@@ -192,5 +211,31 @@ impl Sources {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_that_left_leaves_nothing_behind_and_is_not_mistaken_for_the_next() {
+        let mut sources = Sources::default();
+        let stays = sources.add(false, true);
+        let crowd: Vec<SourceId> = (0..5000).map(|_| sources.add(false, true)).collect();
+        sources.trim();
+        assert_eq!(sources.slots.len(), 5001, "nobody has left");
+        crowd.iter().for_each(|id| sources.remove(*id));
+        sources.trim();
+        assert_eq!((sources.slots.len(), sources.free.len()), (1, 0));
+        let next = sources.add(false, true);
+        assert!(!crowd.contains(&next) && next != stays);
+        sources.watch(next, Side::Read, Waiter::Host(7));
+        let mut told = 0;
+        let edges = Edges::READABLE;
+        sources.latch(crowd[0], edges, |_| told += 1);
+        assert_eq!(told, 0, "an event for who was there before");
+        sources.latch(next, edges, |_| told += 1);
+        assert_eq!(told, 1);
     }
 }

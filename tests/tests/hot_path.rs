@@ -366,11 +366,12 @@ fn few_system_calls(pg: &Postgres) {
         let pooler = Pooler::start(&Config::new().workers(workers).pool_size(16), pg.port());
         let crowd = Crowd::gather(pooler.port(), &Load::new(name, "app", clients, SIMPLE));
         crowd.run(WARM_UP);
-        let calls = match trace(pooler.pid(), || crowd.run(TRACED_TRANSACTIONS)) {
+        let calls = trace(pooler.pid(), || crowd.run(TRACED_TRANSACTIONS));
+        crowd.leave();
+        let calls = match calls {
             Ok(calls) => calls,
             Err(why) => return println!("SKIPPED: system calls are not counted: {why}"),
         };
-        crowd.leave();
         pooler.assert_healthy();
         let each = |calls: u64| calls as f64 / f64::from(TRACED_TRANSACTIONS);
         let (total, in_vain, wake_ups) = (calls.total(), calls.in_vain(), calls.of(&["futex", "write"]));
