@@ -4,7 +4,7 @@ use crate::base::ids::ServerId;
 use crate::client::fault::Fault;
 use crate::client::{Client, deploy};
 use crate::log::{Who, log_error, log_info};
-use crate::server::connect::{self, ConnectFault};
+use crate::server::connect;
 use crate::server::login::Credentials;
 use crate::worker::lease::{Lease, Permit};
 use crate::worker::route_pool::{Answer, RoutePool};
@@ -98,12 +98,5 @@ pub fn dial(
             drop(permit);
             Err(Fault::Connect { fault, server: ServerId::random().to_string() })
         }
-    }
-}
-
-impl ConnectFault {
-    /// Whether the server was reached and said no.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, ConnectFault::Login(_))
     }
 }

@@ -1,6 +1,6 @@
 //! Socket options. Linux hands those of a listener on to the sockets it accepts, so they are set once there.
 
-use crate::io::{DetachedIo, Io};
+use crate::io::Io;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -80,12 +80,5 @@ impl Io {
             (Some(_), Some(fd)) => options.apply(&fd),
             _ => Ok(()),
         }
-    }
-}
-
-impl DetachedIo {
-    /// Whether it is a TCP connection.
-    pub fn is_tcp(&self) -> bool {
-        self.peer_addr().port().is_some()
     }
 }

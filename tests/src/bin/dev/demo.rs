@@ -97,8 +97,10 @@ fn adapt(text: &str) -> String {
 /// The show: psql, pgbench in both protocols, and what the console says about them.
 fn show(pooler: &Pooler) -> Result<(), Failure> {
     let port = pooler.port().to_string();
+    // On a terminal psql would hand a wide table to a pager, which waits for a key.
     let psql = |user: &str, sql: &str| {
-        run(program("psql").args(["-X", "-h", "127.0.0.1", "-p", &port, "-U", user, "-d", user, "-c", sql]))
+        let connect = ["-X", "-P", "pager=off", "-h", "127.0.0.1", "-p", &port, "-U", user, "-d", user];
+        run(program("psql").args(connect).args(["-c", sql]))
     };
     psql("app", "select version()")?;
     psql("app", "begin; select pg_backend_pid() as backend, now(); commit")?;
