@@ -10,7 +10,7 @@ mod simulation;
 mod tests;
 pub mod waiters;
 
-use permits::{Call, Claim, ClaimId, Item, REFRESH, TOLERANCE, Tick, ToRouter, ToWorker};
+use permits::{Call, Claim, ClaimId, Item, REFRESH, REST, TOLERANCE, Tick, ToRouter, ToWorker};
 use std::collections::VecDeque;
 use waiters::Waiters;
 
@@ -48,7 +48,7 @@ pub enum Action<S> {
 pub struct Pool<S> {
     limited: Limited,
     /// Most recently used last.
-    idle: VecDeque<S>,
+    idle: VecDeque<(S, Tick)>,
     attached: u32,
     dialing: u32,
     waiters: Waiters,
@@ -95,7 +95,7 @@ impl<S> Pool<S> {
     #[inline]
     pub fn request(&mut self, who: WaiterId, now: Tick, out: &mut Vec<Action<S>>) -> Answer<S> {
         match self.idle.pop_back() {
-            Some(server) => {
+            Some((server, _)) => {
                 self.attached += 1;
                 Answer::Lend(server)
             }
@@ -110,7 +110,7 @@ impl<S> Pool<S> {
         self.attached -= 1;
         if self.call.is_none() && self.claim.is_none() {
             // Whoever waits has a claim: nobody does.
-            self.idle.push_back(server);
+            self.idle.push_back((server, now));
         } else {
             self.place(Item::Server(server), now, out);
         }
@@ -162,16 +162,30 @@ impl<S> Pool<S> {
             }
             ToWorker::Pressure(call) => {
                 self.call = call;
-                // Least recently used first: the others stay warm.
-                if call.is_some()
-                    && let Some(server) = self.idle.pop_front()
-                {
-                    self.give_up(Item::Server(server), out);
-                }
-                self.audit();
+                self.nudge(now, out);
             }
             ToWorker::Close(server) => out.push(Action::Close(server)),
         }
+    }
+
+    /// When [`Pool::nudge`] has something to do, if nothing happens before.
+    #[inline]
+    pub fn due(&self) -> Option<Tick> {
+        let call = self.call?;
+        let (_, resting_since) = self.idle.front()?;
+        Some(resting_since.plus(REST).min(call.since.plus(TOLERANCE)))
+    }
+
+    /// Gives up a server that rests and is called for: one that has just come to rest is kept a moment, for most
+    /// likely the next client here wants it.
+    pub fn nudge(&mut self, now: Tick, out: &mut Vec<Action<S>>) {
+        if self.due().is_some_and(|due| due <= now)
+            && let Some((server, _)) = self.idle.pop_front()
+        {
+            // Least recently used first: the others stay warm.
+            self.give_up(Item::Server(server), out);
+        }
+        self.audit();
     }
 
     /// Takes out the idle servers that `expired` names; the caller closes them. Their permits go to the router.
@@ -179,23 +193,22 @@ impl<S> Pool<S> {
         let mut expired = expired;
         let mut taken = Vec::new();
         for _ in 0..self.idle.len() {
-            let Some(mut server) = self.idle.pop_front() else { break };
+            let Some((mut server, since)) = self.idle.pop_front() else { break };
             if expired(&mut server) {
                 taken.push(server);
-                // Beside an idle server nobody waits, here or (as far as is known) elsewhere.
                 self.give_up(Item::Permit, out);
             } else {
-                self.idle.push_back(server);
+                self.idle.push_back((server, since));
             }
         }
         taken
     }
 
     /// Takes one idle server out to look at it: it counts as attached, and comes back by `release` or `closed`.
-    pub fn take_idle(&mut self, which: impl FnMut(&S) -> bool) -> Option<S> {
-        let at = self.idle.iter().position(which)?;
+    pub fn take_idle(&mut self, mut which: impl FnMut(&S) -> bool) -> Option<S> {
+        let at = self.idle.iter().position(|(server, _)| which(server))?;
         self.attached += 1;
-        self.idle.remove(at)
+        self.idle.remove(at).map(|(server, _)| server)
     }
 
     /// Once a second: withdraws a claim that nobody here needs any more.
@@ -245,7 +258,7 @@ impl<S> Pool<S> {
 
     /// Something is free: it goes to whoever waits longest, here or elsewhere, and else stays or goes home.
     fn place(&mut self, item: Item<S>, now: Tick, out: &mut Vec<Action<S>>) {
-        let turn = self.turn();
+        let turn = self.turn(&item, now);
         // What is said comes first: a claim that the router knows is answered by what is given up, if the others'
         // clients are gone by then; and to do the rest the caller may have to ask again, at once.
         self.renew(out);
@@ -263,17 +276,23 @@ impl<S> Pool<S> {
                 self.dialing += 1;
                 out.push(Action::DialFor(who));
             }
-            (Turn::Nobodys, Item::Server(server)) => self.idle.push_back(server),
+            (Turn::Nobodys, Item::Server(server)) => self.idle.push_back((server, now)),
             (Turn::Nobodys, Item::Permit) => self.give_up(Item::Permit, out),
         }
         self.audit();
     }
 
-    fn turn(&mut self) -> Turn {
-        if let Some(call) = self.call
-            && self.waiters.oldest().is_none_or(|ours| ours > call.since.plus(TOLERANCE))
-        {
-            return Turn::Theirs;
+    fn turn(&mut self, item: &Item<S>, now: Tick) -> Turn {
+        if let Some(call) = self.call {
+            // Where nobody waits, a server waits itself for a moment: the next client here may want it at once.
+            let ours = match (self.waiters.oldest(), item) {
+                (None, Item::Permit) => return Turn::Theirs,
+                (None, Item::Server(_)) => now,
+                (Some(ours), _) => ours,
+            };
+            if ours > call.since.plus(TOLERANCE) {
+                return Turn::Theirs;
+            }
         }
         self.waiters.pop().map_or(Turn::Nobodys, Turn::Ours)
     }
@@ -306,7 +325,6 @@ impl<S> Pool<S> {
     /// What holds whenever nothing is being decided.
     fn audit(&self) {
         debug_assert!(self.idle.is_empty() || self.waiters.is_empty(), "nobody waits beside an idle server");
-        debug_assert!(self.idle.is_empty() || self.call.is_none(), "nothing rests that is called for");
         debug_assert!(self.waiters.is_empty() || self.claim.is_some(), "who waits has a claim");
         if self.limited == Limited::No {
             debug_assert!(self.claim.is_none(), "no limit, no claim");

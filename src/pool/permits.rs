@@ -18,12 +18,17 @@ impl Tick {
 
 /// A worker does not give a server away for a client of another that has waited no longer than this beyond its
 /// own: it stops servers from being thrown back and forth.
-pub const TOLERANCE: Duration = Duration::from_millis(10);
+pub const TOLERANCE: Duration = Duration::from_millis(20);
+
+/// A server that came to rest less than this ago is not given away, unless whoever wants it elsewhere has waited
+/// longer than [`TOLERANCE`]: in a busy pool the next client here wants it at once, and a server that stays costs no
+/// message and wakes no other thread.
+pub const REST: Duration = Duration::from_millis(1);
 
 /// A claim is renewed when the client it was made for is gone and the oldest now began to wait more than this later
 /// (nobody waiting counts as a wait that begins now). Waits begin one after the other, so this is also how often, on
 /// average, a worker speaks for one route at most.
-pub const REFRESH: Duration = Duration::from_millis(5);
+pub const REFRESH: Duration = Duration::from_millis(10);
 
 /// Number of a claim: unique within one route and worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

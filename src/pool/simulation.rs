@@ -3,12 +3,14 @@
 //! `SEED` replays one schedule, `SIM_SCHEDULES` sets how many are run. What is checked stands in `checks`.
 
 mod checks;
+mod rng;
 
 use super::permits::{Tick, ToRouter, ToWorker};
 use super::{Action, Answer, Pool, WaiterId};
 use crate::router::WorkerId;
 use crate::router::core::{Permits, Resized, RouterEvent};
 use crate::rules::RouteId;
+use rng::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -77,6 +79,8 @@ enum Event {
     Second(usize),
     /// An idle server of a worker dies.
     IdleDies(usize),
+    /// A worker looks after a server that rests and is called for.
+    Nudge(usize),
 }
 
 #[derive(Debug)]
@@ -256,6 +260,7 @@ impl World {
                 }
             }
             Event::IdleDies(worker) => self.idle_dies(worker),
+            Event::Nudge(worker) => self.ask(worker, |pool, now, out| pool.nudge(now, out)),
         }
     }
 
@@ -397,6 +402,9 @@ impl World {
                 Action::Close(_) => self.dead += 1,
             }
         }
+        if let Some(due) = self.pools[worker].due() {
+            self.at(due.max(self.now), Event::Nudge(worker));
+        }
         // Doing them may have led to more of them.
         self.actions = actions;
         result
@@ -470,29 +478,4 @@ enum Way {
 
 fn id(worker: usize) -> WorkerId {
     WorkerId(u16::try_from(worker).expect("few workers"))
-}
-
-/// SplitMix64: enough to shuffle a schedule.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<T: Copy, const N: usize>(&mut self, from: [T; N]) -> T {
-        from[self.below(N as u64) as usize]
-    }
 }

@@ -3,7 +3,7 @@
 //! `s1` is a server, a bare number a client or (after `want`, `for` and `call`) a claim or call; times are in
 //! milliseconds, `@20` sets the clock.
 
-use super::permits::{Call, CallId, ClaimId, Item, Tick, ToRouter, ToWorker};
+use super::permits::{Call, CallId, ClaimId, Item, REFRESH, REST, TOLERANCE, Tick, ToRouter, ToWorker};
 use super::{Action, Answer, Pool, WaiterId};
 
 type Script = &'static [(&'static str, &'static str)];
@@ -57,7 +57,7 @@ fn a_claim_follows_the_oldest_wait() {
             ],
         ),
         (
-            "served from here, it is renewed when the next wait is 5 ms younger",
+            "served from here, it is renewed when the next wait is younger by more than REFRESH",
             &[
                 ("grant s1", ""),
                 ("ask 9", "lend s1"),
@@ -149,25 +149,50 @@ fn a_claim_follows_the_oldest_wait() {
 
 #[test]
 fn who_waits_longer_elsewhere_comes_first() {
-    let cases: [(&str, Script); 12] = [
+    let cases: [(&str, Script); 14] = [
         (
-            "an idle server is given up at once, the least recently used, one per call",
+            "a server that has rested is given up at once, the least recently used, one per call",
             &[
                 ("grant s1", ""),
                 ("grant s2", ""),
-                ("call 4 since 0", "yield s1 on 4"),
+                ("@2 call 4 since 0", "yield s1 on 4"),
                 ("ask 1", "lend s2"),
                 ("release s2", ""),
-                ("call 5 since 0", "yield s2 on 5"),
+                ("call 5 since 0", ""),
+                ("@3 nudge", "yield s2 on 5"),
             ],
         ),
         (
-            "else the next that comes back, if nobody waits here",
+            "else the next that comes back and has rested a moment",
             &[
                 ("grant s1", ""),
                 ("ask 1", "lend s1"),
                 ("call 4 since 0", ""),
-                ("release s1", "yield s1 on 4"),
+                ("release s1", ""),
+                ("nudge", ""),
+                ("@1 nudge", "yield s1 on 4"),
+                ("nudge", ""),
+            ],
+        ),
+        (
+            "a client here that comes in that moment has it",
+            &[
+                ("grant s1", ""),
+                ("ask 1", "lend s1"),
+                ("call 4 since 0", ""),
+                ("release s1", ""),
+                ("ask 2", "lend s1"),
+                ("@1 nudge", ""),
+                ("release s1", ""),
+            ],
+        ),
+        (
+            "but nobody comes before one who has waited long",
+            &[
+                ("grant s1", ""),
+                ("ask 1", "lend s1"),
+                ("call 4 since 0", ""),
+                ("@11 release s1", "yield s1 on 4"),
             ],
         ),
         (
@@ -189,11 +214,12 @@ fn who_waits_longer_elsewhere_comes_first() {
                 ("ask 1", "wait, want 0 since 0"),
                 ("call 4 since 1", ""),
                 ("@2 release s1", "hand s1 to 1"),
-                ("release s1", "yield s1 on 4"),
+                ("release s1", ""),
+                ("@3 nudge", "yield s1 on 4"),
             ],
         ),
         (
-            "and one that came 10 ms later",
+            "and one that came TOLERANCE later",
             &[
                 ("grant s1", ""),
                 ("ask 9", "lend s1"),
@@ -361,6 +387,18 @@ fn an_idle_server_taken_out_to_look_at_counts_as_attached() {
     assert_eq!(out, []);
 }
 
+/// Times of the scripts count fifths of REFRESH; TOLERANCE is ten of them.
+const UNIT_US: u64 = 2_000;
+
+#[test]
+fn the_scripts_count_in_the_right_unit() {
+    assert_eq!(
+        (REFRESH.as_micros(), TOLERANCE.as_micros()),
+        (5 * u128::from(UNIT_US), 10 * u128::from(UNIT_US))
+    );
+    assert!(REST.as_micros() <= u128::from(UNIT_US));
+}
+
 fn check_all(size: u32, cases: &[(&str, Script)]) {
     for (name, script) in cases {
         let mut pool = Pool::new(size);
@@ -368,7 +406,7 @@ fn check_all(size: u32, cases: &[(&str, Script)]) {
         for (step, says) in *script {
             let mut words: Vec<&str> = step.split_whitespace().collect();
             if let Some(at) = words[0].strip_prefix('@') {
-                now = Tick(1000 * at.parse::<u64>().expect("milliseconds"));
+                now = Tick(UNIT_US * at.parse::<u64>().expect("units"));
                 words.remove(0);
             }
             assert_eq!(play(&mut pool, &words, now).join(", "), *says, "{name}: {step}");
@@ -400,7 +438,7 @@ fn play(pool: &mut Pool<String>, words: &[&str], now: Tick) -> Vec<String> {
         }
         ["call", "none"] => pool.hear(ToWorker::Pressure(None), now, out),
         ["call", id, "since", since] => {
-            let call = Call { id: CallId(number(id)), since: Tick(1000 * number(since)) };
+            let call = Call { id: CallId(number(id)), since: Tick(UNIT_US * number(since)) };
             pool.hear(ToWorker::Pressure(Some(call)), now, out);
         }
         ["discard", server] => pool.hear(ToWorker::Close(server.to_owned()), now, out),
@@ -408,6 +446,7 @@ fn play(pool: &mut Pool<String>, words: &[&str], now: Tick) -> Vec<String> {
             let expired = pool.expire(|server| server == which, out);
             said.extend(expired.into_iter().map(|server| format!("expired {server}")));
         }
+        ["nudge"] => pool.nudge(now, out),
         ["tick"] => pool.tick(out),
         _ => panic!("no such step: {words:?}"),
     }
@@ -415,7 +454,9 @@ fn play(pool: &mut Pool<String>, words: &[&str], now: Tick) -> Vec<String> {
         Action::Hand(who, server) => format!("hand {server} to {}", who.0),
         Action::DialFor(who) => format!("dial for {}", who.0),
         Action::Close(server) => format!("close {server}"),
-        Action::Say(ToRouter::Want(claim)) => format!("want {} since {}", claim.id.0, claim.since.0 / 1000),
+        Action::Say(ToRouter::Want(claim)) => {
+            format!("want {} since {}", claim.id.0, claim.since.0 / UNIT_US)
+        }
         Action::Say(ToRouter::Unwant) => "unwant".to_owned(),
         Action::Say(ToRouter::Yield { item, answers }) => {
             let call = answers.map_or(String::new(), |call| format!(" on {}", call.0));

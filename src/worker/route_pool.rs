@@ -13,13 +13,13 @@ use crate::stats::snapshot::{ClientState, PoolRow};
 use crate::worker::lease::{Lease, Permit};
 use crate::worker::{Worker, sleepers};
 use machinarium::channel::oneshot::{self, Reply};
-use machinarium::{ChannelError, Co, Deadline, Machine, Watch};
+use machinarium::{ChannelError, Co, Deadline, HostTimer, Machine, Watch};
 use odyssey_config::PoolMode;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Who waits by a number of its own is waking a coroutine, not a resting client.
 const PARKED: u64 = 1 << 63;
@@ -54,6 +54,8 @@ pub struct RoutePool {
     actions: RefCell<Actions>,
     greeting: RefCell<Option<Greeting>>,
     parked: RefCell<HashMap<u64, Reply<Granted>>>,
+    /// When a server that rests and is called for is looked after.
+    nudge: Cell<Option<HostTimer>>,
 }
 
 impl RoutePool {
@@ -69,6 +71,7 @@ impl RoutePool {
             actions: RefCell::default(),
             greeting: RefCell::default(),
             parked: RefCell::default(),
+            nudge: Cell::new(None),
         })
     }
 
@@ -284,7 +287,21 @@ impl RoutePool {
         if self.actions.borrow().capacity() == 0 {
             self.actions.replace(actions);
         }
+        if let Some(due) = self.pool.borrow().due()
+            && self.nudge.get().is_none()
+        {
+            let moment = epoch() + Duration::from_micros(due.0);
+            let timer = self.machine.set_host_timer(moment, sleepers::pool_key(self.route.id));
+            self.nudge.set(Some(timer));
+        }
         result
+    }
+
+    /// A server that rests and is called for may be due.
+    pub fn nudged(&self) {
+        self.nudge.set(None);
+        let now = tick(self.machine.now());
+        self.with(|pool, actions| pool.nudge(now, actions));
     }
 
     #[cold]

@@ -3,6 +3,7 @@
 use crate::client::fault::Fault;
 use crate::client::{self, Client, Wake};
 use crate::log::{Who, log_info};
+use crate::rules::RouteId;
 use crate::server::Server;
 use crate::worker::lease::{Lease, Permit};
 use crate::worker::{ClientCard, Rest, Worker};
@@ -13,17 +14,25 @@ use kiwi::tag::Backend;
 use machinarium::{Host, HostKey, Machine, Rouse, Watch};
 use std::rc::{Rc, Weak};
 
-/// The lowest bit of a host key says what sleeps.
+/// The two lowest bits of a host key say what sleeps.
+const KIND_BITS: u32 = 2;
+const CLIENT: HostKey = 0;
 const SERVER: HostKey = 1;
+const POOL: HostKey = 2;
 
 /// The host key of a client.
 pub fn client_key(slot: u64) -> HostKey {
-    slot << 1
+    slot << KIND_BITS | CLIENT
 }
 
 /// The host key of an idle server.
 pub fn server_key(slot: u64) -> HostKey {
-    slot << 1 | SERVER
+    slot << KIND_BITS | SERVER
+}
+
+/// The host key of a route's pool.
+pub fn pool_key(route: RouteId) -> HostKey {
+    route.0 << KIND_BITS | POOL
 }
 
 /// Tells a worker about its sleepers.
@@ -32,10 +41,15 @@ pub struct Dispatcher(pub Weak<Worker>);
 impl Host for Dispatcher {
     fn rouse(&self, _machine: &Rc<Machine>, key: HostKey, why: Rouse) {
         let Some(worker) = self.0.upgrade() else { return };
-        if key & SERVER == 0 {
-            worker.rouse_client(key >> 1, why);
-        } else {
-            worker.rouse_server(key >> 1);
+        let number = key >> KIND_BITS;
+        match key & ((1 << KIND_BITS) - 1) {
+            CLIENT => worker.rouse_client(number, why),
+            SERVER => worker.rouse_server(number),
+            _ => {
+                if let Some(pool) = worker.known_pool(RouteId(number)) {
+                    pool.nudged();
+                }
+            }
         }
     }
 }

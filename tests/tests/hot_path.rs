@@ -53,7 +53,7 @@ const PRICES: [Price; 4] = [
     Price { name: "a few", workers: 1, clients: 8, calls_max: 6.0, wake_ups_max: 0.01 },
     Price { name: "a few, two workers", workers: 2, clients: 8, calls_max: 6.0, wake_ups_max: 0.01 },
     // Clients of two workers compete: a server changes its worker now and then so that nobody waits longer.
-    Price { name: "a crowd, two workers", workers: 2, clients: 32, calls_max: 5.0, wake_ups_max: 0.2 },
+    Price { name: "a crowd, two workers", workers: 2, clients: 32, calls_max: 5.0, wake_ups_max: 0.05 },
 ];
 
 /// Calls on sockets that may find nothing in a whole traced run.

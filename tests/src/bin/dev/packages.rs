@@ -13,7 +13,7 @@ struct Package {
 }
 
 /// What building and the tests need.
-const TESTS: [Package; 7] = [
+const TESTS: [Package; 9] = [
     Package { name: "build-essential", present: || on_path("cc") && on_path("make") },
     Package { name: "pkg-config", present: || on_path("pkg-config") },
     Package { name: "libssl-dev", present: || Path::new("/usr/include/openssl/ssl.h").exists() },
@@ -24,14 +24,12 @@ const TESTS: [Package; 7] = [
         name: "python3-psycopg2",
         present: || Path::new("/usr/lib/python3/dist-packages/psycopg2").exists(),
     },
-];
-
-/// What the bench needs besides.
-const BENCH: [Package; 3] = [
-    Package { name: "pgbouncer", present: || on_path("pgbouncer") },
     Package { name: "openssl", present: || on_path("openssl") },
     Package { name: "strace", present: || on_path("strace") },
 ];
+
+/// What the bench needs besides.
+const BENCH: [Package; 1] = [Package { name: "pgbouncer", present: || on_path("pgbouncer") }];
 
 /// Runs as root with the packages as arguments. Nothing is started and no cluster is made: the tests start
 /// their own servers, and a machine's owner did not ask for daemons.
