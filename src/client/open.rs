@@ -194,8 +194,8 @@ fn admit(co: &Co, visit: &Visit, wire: &Wire, names: &Names, key: ClientKey) -> 
     let (reply, answer) = oneshot::shared(co.machine());
     let candidate = Box::new(Candidate {
         id: visit.id,
-        database: names.database.to_string(),
-        user: names.user.to_string(),
+        database: Arc::clone(&names.database),
+        user: Arc::clone(&names.user),
         peer: visit.peer,
         encrypted: if wire.io.tls().is_some() { Encrypted::Yes } else { Encrypted::No },
         key,

@@ -38,9 +38,9 @@ pub struct Candidate {
     /// Its name.
     pub id: ClientId,
     /// Database of its startup packet.
-    pub database: String,
+    pub database: Arc<str>,
     /// User of its startup packet.
-    pub user: String,
+    pub user: Arc<str>,
     /// Its address.
     pub peer: PeerAddr,
     /// How it is connected.

@@ -134,12 +134,12 @@ impl Service {
             Some((index, rule, storage))
         });
         let Some((index, rule, storage)) = found else {
-            return Err(Fault::NoRoute { database, user });
+            return Err(Fault::NoRoute { database: database.to_string(), user: user.to_string() });
         };
         let key = RouteKey {
             rule: index,
-            database: rule.storage_db.as_deref().unwrap_or(&database).into(),
-            user: rule.storage_user.as_deref().unwrap_or(&user).into(),
+            database: rule.storage_db.as_deref().map_or_else(|| Arc::clone(&database), Arc::from),
+            user: rule.storage_user.as_deref().map_or_else(|| Arc::clone(&user), Arc::from),
         };
         let limit = rule.client_max;
         let size = rule.pool.size;
@@ -166,7 +166,7 @@ impl Service {
         if let Some(limit) = limit
             && entry.clients >= limit
         {
-            return Err(Fault::RouteFull { database, user, limit });
+            return Err(Fault::RouteFull { database: database.to_string(), user: user.to_string(), limit });
         }
         entry.clients += 1;
         Ok(Admitted { route: Arc::clone(&entry.route), greeting: entry.greeting.clone() })
