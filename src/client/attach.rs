@@ -2,7 +2,7 @@
 
 use crate::base::ids::ServerId;
 use crate::client::fault::Fault;
-use crate::client::{Client, deploy};
+use crate::client::{Client, deploy, ready};
 use crate::log::{Who, log_error, log_info};
 use crate::server::connect;
 use crate::server::login::Credentials;
@@ -86,6 +86,7 @@ pub fn dial(
         Ok(server) => {
             permit.spend();
             let server = worker.adopt(pool, server);
+            ready::learn(pool, &server.session.reported);
             if worker.facilities.rules().config.global.log_session {
                 let (local, address) = (server.io.local_addr(), &server.address);
                 let who = Who { server: Some(server.id), ..*who };

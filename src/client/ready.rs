@@ -3,8 +3,9 @@
 use crate::base::ids::ClientKey;
 use crate::client::Client;
 use crate::client::fault::Fault;
-use crate::router::{Greeting, ToRouter};
+use crate::router::{Greeting, GreetingText, ToRouter};
 use crate::worker::lease::Lease;
+use crate::worker::route_pool::RoutePool;
 use kiwi::backend::status::{ParameterStatus, TxStatus, write_key_data, write_ready};
 use kiwi::params::Params;
 use machinarium::{Co, Deadline};
@@ -20,12 +21,25 @@ pub fn greeting(co: &Co, client: &Client) -> Result<Greeting, Fault> {
         return Ok(greeting);
     }
     let lease = wait_for_server(co, client)?;
-    let greeting = learned(&lease.session.reported);
-    client.pool.learn(Arc::clone(&greeting));
-    let route = client.pool.route.id;
-    client.worker().router.say(ToRouter::Learned { route, greeting: Arc::clone(&greeting) });
+    // Whoever opened it has asked it already, if it was opened by this worker.
+    let greeting = client.pool.greeting().unwrap_or_else(|| learn(&client.pool, &lease.session.reported));
     lease.release();
     Ok(greeting)
+}
+
+/// Notes what a server said of itself at its login; told to the router, and so to other workers, when it is news:
+/// the first server of a route, or one that was upgraded.
+pub fn learn(pool: &RoutePool, reported: &Params) -> Greeting {
+    let fresh = learned(reported);
+    match pool.greeting() {
+        Some(known) if known.frames == fresh.frames => known,
+        _ => {
+            pool.learn(Arc::clone(&fresh));
+            let (route, greeting) = (pool.route.id, Arc::clone(&fresh));
+            pool.worker().router.say(ToRouter::Learned { route, greeting });
+            fresh
+        }
+    }
 }
 
 /// A server for a client whose login is under way: it waits on its stack, for no session exists to rest in.
@@ -35,19 +49,24 @@ fn wait_for_server(co: &Co, client: &Client) -> Result<Lease, Fault> {
 }
 
 fn learned(reported: &Params) -> Greeting {
-    reported
-        .iter()
-        .filter(|(name, _)| *name != b"in_hot_standby")
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+    let mut frames = Vec::new();
+    let mut names: Vec<Box<[u8]>> = Vec::new();
+    for (name, value) in reported.iter().filter(|(name, _)| *name != b"in_hot_standby") {
+        ParameterStatus { name, value }.write(&mut frames);
+        names.push(name.into());
+    }
+    Arc::new(GreetingText { frames: frames.into(), names: names.into() })
 }
 
-/// Appends the ParameterStatus messages, BackendKeyData and ReadyForQuery. A value the client asked for itself
-/// is told in place of the server's.
+/// Appends the ParameterStatus messages, BackendKeyData and ReadyForQuery. A value the client asked for itself is
+/// told after the server's, which it thereby replaces.
 pub fn announce(greeting: &Greeting, wanted: &Params, key: ClientKey, out: &mut Vec<u8>) {
-    for (name, value) in greeting.iter() {
-        let value = wanted.get(name).unwrap_or(value);
-        ParameterStatus { name, value }.write(out);
+    out.reserve(greeting.frames.len() + 128);
+    out.extend_from_slice(&greeting.frames);
+    for (name, value) in wanted.iter() {
+        if greeting.names.iter().any(|reported| reported.eq_ignore_ascii_case(name)) {
+            ParameterStatus { name, value }.write(out);
+        }
     }
     write_key_data(out, &key.to_wire());
     write_ready(out, TxStatus::Idle);

@@ -22,8 +22,17 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct WorkerId(pub u16);
 
-/// ParameterStatus messages of a route's servers, in the order they came: what a new client is told.
-pub type Greeting = Arc<[(Box<[u8]>, Box<[u8]>)]>;
+/// What a route's servers say of themselves: what a new client is told. Rendered once, sent to many.
+#[derive(Debug)]
+pub struct GreetingText {
+    /// The ParameterStatus messages, in the order they came.
+    pub frames: Box<[u8]>,
+    /// The names of their parameters.
+    pub names: Box<[Box<[u8]>]>,
+}
+
+/// See [`GreetingText`].
+pub type Greeting = Arc<GreetingText>;
 
 /// What the router gives a client that may come in.
 pub struct Admitted {
