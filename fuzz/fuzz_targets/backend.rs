@@ -1,3 +1,3 @@
 //! Messages of a server.
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| kiwi::fuzz_backend(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kiwi::fuzz::fuzz_backend(data));

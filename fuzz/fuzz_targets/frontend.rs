@@ -1,3 +1,3 @@
 //! Messages of a client that has logged in.
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| kiwi::fuzz_frontend(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kiwi::fuzz::fuzz_frontend(data));

@@ -5,7 +5,8 @@ use crate::cancel;
 use crate::client::Client;
 use crate::client::fault::Fault;
 use crate::client::open::{self, Arrival};
-use crate::router::{Hears, ToWorker};
+use crate::log::{Who, log_error};
+use crate::router::{Hears, ToRouter, ToWorker};
 use crate::rules::RouteId;
 use crate::stats::snapshot::{ClientRow, ClientState, Report, ServerRow, ServerState};
 use crate::worker::{ClientCard, Rest, Worker};
@@ -53,9 +54,14 @@ pub fn run(co: &Co, worker: &Rc<Worker>, mut inbox: Receiver<ToWorker>) {
 fn handle(co: &Co, worker: &Rc<Worker>, message: ToWorker, going: &mut Going) {
     match message {
         ToWorker::Accepted { io, peer, listener, refused } => {
-            let worker = Rc::clone(worker);
-            let arrival = Arrival { io, peer, listener, refused };
-            co.spawn("login", move |co| open::run(co, &worker, arrival));
+            let (host, arrival) = (Rc::clone(worker), Arrival { io, peer, listener, refused });
+            let login = co.machine().try_spawn("login", move |co| open::run(co, &host, arrival));
+            if let Err(error) = login {
+                log_error!(&Who::NOBODY, "startup", "no memory for a login, connection closed: {error}");
+                if refused.is_none() {
+                    worker.router.say(ToRouter::Left { key: None, route: None });
+                }
+            }
         }
         ToWorker::Pool { route, hears } => worker.pool_hears(route, hears),
         ToWorker::Cancel { slot, done } => worker.cancel(slot, done),
@@ -93,11 +99,14 @@ impl Worker {
             (card.address.clone(), key)
         };
         let guard = CancelUnderWay { worker: Rc::clone(self), server: slot };
-        self.machine.spawn("cancel", move |co| {
+        let cancelling = self.machine.try_spawn("cancel", move |co| {
             let by = Deadline::never("cancel_timeout_ms bounds it, if the operator wants a bound");
             cancel::request(co, &guard.worker.facilities, &address, &key, by);
             done.send(()).ok();
         });
+        if let Err(error) = cancelling {
+            log_error!(&Who::NOBODY, "cancel", "no memory for a cancel request, dropped: {error}");
+        }
     }
 
     fn kill(self: &Rc<Self>, id: crate::base::ids::ClientId) {

@@ -11,7 +11,7 @@ use crate::base::ids::{ClientId, ServerId};
 use crate::base::slab::Slab;
 use crate::client::fault::Fault;
 use crate::client::{Client, Names};
-use crate::log::{Who, log_info};
+use crate::log::{Who, log_error, log_info};
 use crate::router::{Greeting, RouterHandle, WorkerId};
 use crate::rules::{Route, RouteId};
 use crate::server::{Server, reset};
@@ -196,7 +196,7 @@ impl Worker {
     /// Makes a server clean on a coroutine of its own, off any client's path, then gives it back.
     pub fn clean(worker: &Rc<Worker>, pool: Rc<RoutePool>, server: Box<Server>) {
         let mut custody = route_pool::Custody::new(pool, server);
-        worker.machine.spawn("reset", move |co| {
+        let cleaning = worker.machine.try_spawn("reset", move |co| {
             let worker = custody.pool().worker();
             let pooling = custody.pool().route.rule().pool.clone();
             match reset::clean(co, &worker.facilities, custody.server(), &pooling) {
@@ -207,6 +207,10 @@ impl Worker {
                 }
             }
         });
+        if let Err(error) = cleaning {
+            // Its custody closed the server.
+            log_error!(&Who::NOBODY, "reset", "no memory to clean a server, closed: {error}");
+        }
     }
 
     /// Why a client whose relay was cancelled had to go.

@@ -2,7 +2,7 @@
 
 use crate::client::fault::Fault;
 use crate::client::{self, Client, Wake};
-use crate::log::{Who, log_info};
+use crate::log::{Who, log_error, log_info};
 use crate::rules::RouteId;
 use crate::server::Server;
 use crate::worker::lease::{Lease, Permit};
@@ -102,9 +102,14 @@ impl Worker {
         if let Some(lease) = &client.server {
             lease.io.unwatch();
         }
-        let co = worker.machine.spawn("client", move |co| client::turn(co, client, wake));
-        if let Some(card) = worker.clients.borrow_mut().get_mut(slot) {
-            card.awake = Some(co);
+        match worker.machine.try_spawn("client", move |co| client::turn(co, client, wake)) {
+            Ok(co) => {
+                if let Some(card) = worker.clients.borrow_mut().get_mut(slot) {
+                    card.awake = Some(co);
+                }
+            }
+            // It was dropped with what it held: its place and its server are given back.
+            Err(error) => log_error!(&Who::NOBODY, "main", "no memory for a client, closed: {error}"),
         }
     }
 
