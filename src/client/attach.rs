@@ -12,6 +12,9 @@ use crate::worker::sleepers;
 use machinarium::{Co, Deadline};
 use std::rc::Rc;
 
+/// Servers that may die one after the other while they are made to agree with a client, before it is told.
+const RETRIES_MAX: u32 = 3;
+
 /// How a client comes to a server.
 pub enum Attach {
     /// It asks its pool.
@@ -29,6 +32,7 @@ pub enum Attach {
 /// # Errors
 /// `Connect`: none could be opened. `Deploy`: a parameter was refused.
 pub fn take(co: &Co, client: &Client, mut by: Attach) -> Result<Option<Lease>, Fault> {
+    let mut retries = 0;
     loop {
         let mut lease = match by {
             Attach::Use(lease) => lease,
@@ -53,8 +57,18 @@ pub fn take(co: &Co, client: &Client, mut by: Attach) -> Result<Option<Lease>, F
         if client.pool.route.rule().maintain_params && lease.session.deployed != client.wanted.fingerprint {
             let limit = client.worker().facilities.rules().config.global.backend_connect_timeout;
             let limit = Deadline::maybe(co.now(), limit, "the operator switched the limit off");
-            // On an error the lease ends here and closes the server.
-            deploy::align(co, &mut lease, &client.wanted, limit)?;
+            match deploy::align(co, &mut lease, &client.wanted, limit) {
+                Ok(()) => {}
+                // It died before it was given a byte of the client's: another will do.
+                Err(Fault::Deploy { refused: None, .. }) if retries < RETRIES_MAX => {
+                    retries += 1;
+                    lease.close();
+                    by = Attach::Ask;
+                    continue;
+                }
+                // The lease ends here and closes the server.
+                Err(fault) => return Err(fault),
+            }
         }
         return Ok(Some(lease));
     }

@@ -83,6 +83,8 @@ pub struct Client {
     pub wanted: Wanted,
     /// Bytes it sent that no server was given yet.
     pub input: Vec<u8>,
+    /// Bytes it has yet to send of a message that means nothing any more.
+    pub waste: usize,
     /// Its place in the worker's lists and the router's.
     pub entry: Entry,
     /// The server it holds.
@@ -123,6 +125,7 @@ impl Client {
             self.input = Vec::new();
         }
         self.input.extend_from_slice(up.held());
+        self.waste = up.unread_waste();
     }
 }
 
@@ -161,7 +164,7 @@ pub fn turn(co: &Co, mut client: Box<Client>, wake: Wake) {
 }
 
 fn serve(co: &Co, client: &mut Client, wake: Wake) -> Result<Rest, Fault> {
-    let mut up = Lane::resume(co.machine(), &client.input);
+    let mut up = Lane::resume(co.machine(), &client.input, std::mem::take(&mut client.waste));
     client.input.clear();
     let mut offer = match wake {
         Wake::Bytes => Attach::Ask,
@@ -194,10 +197,7 @@ fn serve(co: &Co, client: &mut Client, wake: Wake) -> Result<Rest, Fault> {
             Turn::Terminated => return Ok(Rest::Left),
             Turn::Settled => {}
         }
-        if !client.io.may_read() && up.held().is_empty() {
-            return Ok(Rest::Idle);
-        }
-        if client.server.is_some() && !client.io.may_read() {
+        if !client.io.may_read() && (client.server.is_some() || up.held().is_empty()) {
             client.keep(&up);
             return Ok(Rest::Idle);
         }

@@ -169,6 +169,7 @@ fn begin(co: &Co, visit: &mut Visit, welcome: Welcome, wire: Wire) {
         peer: visit.peer,
         wanted,
         input,
+        waste: 0,
         entry,
         server: None,
         timer: None,

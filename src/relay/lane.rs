@@ -35,9 +35,10 @@ pub enum Filled {
 }
 
 impl Lane {
-    /// A lane that begins with bytes read earlier, held back for the scan.
-    pub fn resume(machine: &Rc<Machine>, bytes: &[u8]) -> Lane {
-        let mut lane = Lane::default();
+    /// A lane that begins where another was left: with bytes read earlier, held back for the scan, and with so many
+    /// yet unread that are thrown away ([`Lane::unread_waste`]).
+    pub fn resume(machine: &Rc<Machine>, bytes: &[u8], waste: usize) -> Lane {
+        let mut lane = Lane { drop: waste, ..Lane::default() };
         if !bytes.is_empty() {
             let scratch = lane.scratch.insert(machine.scratch());
             scratch[..bytes.len()].copy_from_slice(bytes);
@@ -67,6 +68,11 @@ impl Lane {
             Some(scratch) => &scratch[self.ready..self.end],
             None => &[],
         }
+    }
+
+    /// Bytes of a message thrown away that were not read yet.
+    pub fn unread_waste(&self) -> usize {
+        self.drop
     }
 
     /// Total of bytes that went out.

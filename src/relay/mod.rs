@@ -95,14 +95,14 @@ pub fn run(
             wants = upstream::scan(up, server, observer)?;
         }
         if up.has_pending() {
-            up.drain(&mut server.io).map_err(|error| RelayFault::ServerGone(Some(error)))?;
+            up.drain(&mut server.io).map_err(|error| lost(observer, error))?;
         }
         if down.has_pending() {
             down.drain(client).map_err(|error| RelayFault::ClientGone(Some(error)))?;
         }
         if !down.has_pending() && server.io.may_read() {
             let filled = down.fill(machine, &mut server.io);
-            match filled.map_err(|error| RelayFault::ServerGone(Some(error)))? {
+            match filled.map_err(|error| lost(observer, error))? {
                 Filled::Bytes(n) => {
                     downstream::scan(down, server, observer)?;
                     co.spend(n);
@@ -133,6 +133,11 @@ pub fn run(
         }
         park(co, client, server, up, down, wants)?;
     }
+}
+
+/// A server's connection failed: after a last word of its own that is no news, and the client has heard it.
+fn lost(observer: &Observer<'_>, error: IoError) -> RelayFault {
+    if observer.server_said_farewell() { RelayFault::ServerLeft } else { RelayFault::ServerGone(Some(error)) }
 }
 
 /// Waits for whatever can move a byte.

@@ -118,6 +118,27 @@ fn what_is_still_under_way_after_a_failed_copy_is_ignored() {
 }
 
 #[test]
+fn late_copy_data_is_ignored_wherever_it_is_cut() {
+    let pooler = start(Mode::Transaction, "copy_late");
+    let mut client = pooler.client();
+    // What is in the late message would do harm if it were taken for a message itself.
+    let late = wire::copy_data(&wire::query("insert into copy_late values (1)"));
+    for cut in [1, 4, 5, 6, 20, late.len() - 1] {
+        begin_copy(&mut client, "copy_late");
+        let bad = [wire::copy_data(b"this is no number\tx\n"), wire::copy_done()].concat();
+        client.send(&bad).expect("a listening peer");
+        assert_eq!(client.reply().expect("an answer").sqlstate(), "22P02", "cut at {cut}");
+        client.send(&late[..cut]).expect("a listening peer");
+        // Long enough for the first part to be looked at by itself; shorter, and the test shows less.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        client.send(&late[cut..]).expect("a listening peer");
+        assert_eq!(client.value("select 6 * 7"), "42", "cut at {cut}");
+        assert_eq!(rows_of("copy_late"), "0", "cut at {cut}");
+    }
+    assert_eq!(rows_of("copy_late"), "0");
+}
+
+#[test]
 fn a_copy_in_a_transaction_is_undone_with_it() {
     let pooler = start(Mode::Transaction, "copy_tx");
     let mut client = pooler.client();

@@ -238,7 +238,7 @@ fn kill_servers(storm: &Storm<'_>, mut rng: Rng) {
     while !storm.over() {
         thread::sleep(Duration::from_millis(100 + rng.below(400)));
         admin.rows(
-            "select pg_terminate_backend(pid) from pg_stat_activity \
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity \
              where usename = 'echo' and backend_type = 'client backend' order by random() limit 1",
         );
     }
