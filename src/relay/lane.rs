@@ -100,6 +100,10 @@ impl Lane {
     }
 
     fn cut_out(&mut self, bytes: usize) {
+        // Nearly always: without this every read would copy what it brought onto itself.
+        if bytes == 0 {
+            return;
+        }
         if let Some(scratch) = &mut self.scratch {
             scratch.copy_within(self.ready + bytes..self.end, self.ready);
         }
