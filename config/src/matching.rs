@@ -42,7 +42,7 @@ impl Config {
     /// Whether any rule names hosts, so that clients' host names are worth looking up before matching.
     pub fn needs_host_names(&self) -> bool {
         let by_name = |rule: &Rule| matches!(rule.address, AddressRange::Host(_) | AddressRange::Suffix(_));
-        self.rules.iter().any(by_name)
+        self.rules.iter().any(|rule| by_name(rule))
     }
 }
 

@@ -3,6 +3,7 @@
 use odyssey_config::{
     Authentication, Config, Discard, MemoryLoader, PoolMode, PoolRouting, Role, Rule, RuleOrigin, parse,
 };
+use std::sync::Arc;
 
 fn read(route: &str, storage_type: &str) -> Result<Config, Vec<String>> {
     let text = format!(
@@ -17,7 +18,7 @@ fn read(route: &str, storage_type: &str) -> Result<Config, Vec<String>> {
 fn rule(body: &str) -> Rule {
     let route = format!("user \"u\" {{ authentication \"none\" storage \"s\" {body} }}");
     let config = read(&route, "remote").unwrap_or_else(|found| panic!("{body}: {found:?}"));
-    config.rules.into_iter().next().expect("one rule")
+    config.rules.into_iter().next().map(Arc::unwrap_or_clone).expect("one rule")
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn users_come_before_groups() {
     let body = "authentication \"none\" storage \"s\" pool \"session\"";
     let group = format!("{body} group_query \"q\" group_query_user \"u\" group_query_db \"d\"");
     let config = read(&format!("group \"a\" {{ {group} }} user \"b\" {{ {body} }}"), "remote").expect("fine");
-    let titles: Vec<String> = config.rules.iter().map(Rule::title).collect();
+    let titles: Vec<String> = config.rules.iter().map(|rule| rule.title()).collect();
     assert_eq!(titles, ["d.b", "d.group_a"]);
 }
 

@@ -105,6 +105,7 @@ fn apply(options: &Options, config: &mut Config) {
     let global = &mut config.global;
     (global.log_debug, global.log_session, global.log_query, global.log_stats) = (on, on, on, on);
     for rule in &mut config.rules {
+        let rule = Arc::make_mut(rule);
         (rule.log_debug, rule.log_query) = (on, on);
     }
 }
@@ -119,7 +120,8 @@ fn open_log(config: &Config) -> Result<(LogHandle, Guard), Failed> {
 fn run(config: Config, log: LogHandle) -> Result<(), Failed> {
     let who = Who::default();
     let listener_tls: Result<Arc<[_]>, Failed> = config.listens.iter().map(tls::of_listener).collect();
-    let storage_tls: Result<Arc<[_]>, Failed> = config.storages.iter().map(tls::of_storage).collect();
+    let storage_tls: Result<Arc<[_]>, Failed> =
+        config.storages.iter().map(|storage| tls::of_storage(storage)).collect();
     let global = &config.global;
     let threads = usize::try_from(global.resolvers).unwrap_or(1);
     let resolver = Resolver::new(threads, global.dns_cache_ttl);

@@ -25,6 +25,7 @@ pub use storage::{
 
 use crate::hba::Hba;
 use crate::source::Position;
+use std::sync::Arc;
 
 /// A whole configuration that passed every check.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,9 +35,9 @@ pub struct Config {
     /// Listeners in file order; at least one.
     pub listens: Vec<Listen>,
     /// Storages in file order; at least one, names unique.
-    pub storages: Vec<Storage>,
+    pub storages: Vec<Arc<Storage>>,
     /// Rules in creation order: watchdogs first, then per `database` block its users, then its groups.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Arc<Rule>>,
     /// Indexes into `rules`, in the order in which they are tried (see `Config::match_rule`).
     pub rule_order: Vec<usize>,
     /// Pools several routes may share, in file order, names unique.

@@ -21,6 +21,7 @@ use crate::model::{Config, LdapEndpoint, NotEffective, Rule, Secret, SharedPool}
 use crate::options::{global as opt, storage::ldap, storage::shared_pool};
 use crate::source::{Loader, system_text};
 use crate::value;
+use std::sync::Arc;
 
 /// Where stages report to.
 pub(crate) struct Cx<'a> {
@@ -84,8 +85,8 @@ fn build(root: &Block, cx: &mut Cx<'_>) -> Config {
     Config {
         global,
         listens,
-        storages,
-        rules: finished,
+        storages: storages.into_iter().map(Arc::new).collect(),
+        rules: finished.into_iter().map(Arc::new).collect(),
         rule_order,
         shared_pools,
         ldap_endpoints,

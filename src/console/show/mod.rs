@@ -28,7 +28,7 @@ pub(super) fn write(out: &mut Vec<u8>, show: Show, facts: &Facts<'_>) {
         Show::Pools => pools::write(out, facts.reports),
         Show::Rules => rules::write(out, facts.config),
         Show::Servers => servers::write(out, facts.reports),
-        Show::Storages => storages::write(out, &facts.config.storages),
+        Show::Storages => storages::write(out, facts.config.storages.iter().map(AsRef::as_ref)),
         Show::Version => version::write(out, facts.build),
         Show::VersionExtended => version::write_extended(out, facts.build),
     }

@@ -15,7 +15,11 @@ const COLUMNS: [Column<Rule>; 5] = [
 ];
 
 pub(super) fn write(out: &mut Vec<u8>, config: &Config) {
-    table::write(out, &COLUMNS, config.rule_order.iter().filter_map(|index| config.rules.get(*index)));
+    table::write(
+        out,
+        &COLUMNS,
+        config.rule_order.iter().filter_map(|index| config.rules.get(*index).map(AsRef::as_ref)),
+    );
 }
 
 fn database(name: &Name) -> Cell<'_> {

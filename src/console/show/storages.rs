@@ -20,7 +20,7 @@ const COLUMNS: [Column<Storage>; 8] = [
     text("tls_protocols", |s| optional(&s.tls.protocols)),
 ];
 
-pub(super) fn write(out: &mut Vec<u8>, storages: &[Storage]) {
+pub(super) fn write<'a>(out: &mut Vec<u8>, storages: impl IntoIterator<Item = &'a Storage>) {
     table::write(out, &COLUMNS, storages);
 }
 
@@ -62,6 +62,6 @@ mod tests {
             ("tls_ca_file text", ["ca.pem"; 2]),
             ("tls_protocols text", ["(None)"; 2]),
         ];
-        Decoded::of(|out| write(out, &[remote, local])).assert(&want);
+        Decoded::of(|out| write(out, [&remote, &local])).assert(&want);
     }
 }
