@@ -174,6 +174,32 @@ impl Resolver {
         }
     }
 
+    /// The name of an address, checked: one of the name's own addresses must be this one. Nothing of it is kept.
+    ///
+    /// # Errors
+    /// `Failed` also when the address has no name, or one that does not lead back.
+    pub fn name_of(&self, co: &Co, ip: IpAddr, by: Deadline) -> Result<String, DnsError> {
+        let asked = self.offload.run(co, by, move || dns_lookup::lookup_addr(&ip));
+        let name = match asked {
+            Ok(Ok(name)) => name,
+            Ok(Err(error)) => return Err(DnsError::Failed(error.to_string())),
+            Err(OffloadError::Full) => return Err(DnsError::Full),
+            Err(OffloadError::Deadline) => return Err(DnsError::Deadline),
+            Err(OffloadError::Cancelled) => return Err(DnsError::Cancelled),
+            Err(error) => return Err(DnsError::Failed(error.to_string())),
+        };
+        // The system writes the address itself where there is no name.
+        if name.parse::<IpAddr>().is_ok() {
+            return Err(DnsError::Failed("the address has no name".to_owned()));
+        }
+        let back = self.resolve(co, &name, 0, by)?;
+        if back.iter().any(|address| address.ip() == ip) {
+            Ok(name)
+        } else {
+            Err(DnsError::Failed(format!("'{name}' has other addresses")))
+        }
+    }
+
     /// Forgets every answer, so that the next question is asked anew.
     pub fn forget(&self) {
         self.table.lock().retain(|_, name| matches!(name, Name::Asked(_)));

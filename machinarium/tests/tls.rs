@@ -231,7 +231,7 @@ fn files_that_are_no_good_are_named() {
     let (cert, key) = files.server.clone();
     let server = |cert: &PathBuf, key: &PathBuf, ca: Option<&PathBuf>| {
         let (cert, key, ca) = (cert.clone(), key.clone(), ca.cloned());
-        ServerTls::new(&ServerTlsFiles { cert, key, ca, verify: ClientVerify::None }).err().expect("refused")
+        ServerTls::new(&ServerTlsFiles { cert, key, ca, verify: ClientVerify::None }).expect_err("refused")
     };
     let cases = [
         (TlsFile::Cert, &missing, server(&missing, &key, None)),

@@ -5,6 +5,7 @@ use crate::client::fault::Fault;
 use crate::client::{Client, deploy, ready};
 use crate::log::{Who, log_error, log_info};
 use crate::server::connect;
+use crate::server::encrypt::Encryption;
 use crate::server::login::Credentials;
 use crate::worker::lease::{Lease, Permit};
 use crate::worker::route_pool::{Answer, RoutePool};
@@ -95,8 +96,12 @@ pub fn dial(
         password: password.map(|secret| secret.expose()),
         options: &rule.backend_startup_options,
     };
-    let tls = worker.facilities.storage_tls[route.storage].as_ref();
-    match connect::dial(co, &worker.facilities, route.storage(), tls, &credentials) {
+    let tls = worker.facilities.storage_tls(&pool.storage);
+    let Some(endpoint) = pool.storage.storage.endpoints.get(usize::from(pool.index)) else {
+        return Err(Fault::Internal("the storage has no such host"));
+    };
+    let encryption = Encryption { mode: pool.storage.storage.tls.mode, tls: tls.as_ref() };
+    match connect::dial(co, &worker.facilities, &endpoint.address, encryption, &credentials) {
         Ok(server) => {
             permit.spend();
             let server = worker.adopt(pool, server);

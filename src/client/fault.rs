@@ -47,8 +47,8 @@ pub enum Fault {
     BadReplication,
     /// This release does not relay replication.
     NoReplication,
-    /// Host based authentication says no.
-    HbaRejected,
+    /// Host based authentication says no to this address and route.
+    HbaRejected(String),
     /// The rule blocks the user.
     Blocked {
         /// Database of the startup packet.
@@ -158,7 +158,7 @@ impl Fault {
             Fault::NoReplication => {
                 fatal(SqlState::FEATURE_NOT_SUPPORTED, "replication connections are not supported yet")
             }
-            Fault::HbaRejected => error(SqlState::INVALID_PASSWORD, "host based authentication rejected"),
+            Fault::HbaRejected(_) => error(SqlState::INVALID_PASSWORD, "host based authentication rejected"),
             Fault::Blocked { database, user } => fatal(
                 SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
                 format!("user blocked: {database} {user}"),
@@ -223,6 +223,7 @@ impl Fault {
             Fault::NoRoute { database, user } => {
                 format!("route for '{}.{}' is not found, closing", Printable(database), Printable(user))
             }
+            Fault::HbaRejected(whom) => format!("{}: host based authentication rejected", Printable(whom)),
             Fault::PoolTimeout => format!("server pool wait timed out, closing ({})", pool.title),
             Fault::Connect { fault, .. } => fault.to_string(),
             Fault::Internal(text) => (*text).to_owned(),

@@ -15,6 +15,7 @@ pub mod cleanup;
 pub mod deploy;
 pub mod fault;
 pub mod open;
+pub mod origin;
 pub mod ready;
 pub mod startup;
 pub mod wire;
@@ -42,7 +43,7 @@ use std::sync::Arc;
 const KEPT_INPUT_BYTES: usize = 256;
 
 /// What a client called itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Names {
     /// User of its startup packet.
     pub user: Arc<str>,

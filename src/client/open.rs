@@ -3,23 +3,25 @@
 use crate::auth;
 use crate::base::ids::{ClientId, ClientKey};
 use crate::client::fault::{Fault, Forward, PoolFacts};
+use crate::client::origin::Origin;
 use crate::client::startup::{self, Hello, Terms};
 use crate::client::wire::Wire;
 use crate::client::{Client, Names, Wanted, cancel_request, cleanup, ready};
 use crate::log::{Who, log_error, log_info};
 use crate::relay::RelayFault;
 use crate::relay::observe::LogQueries;
-use crate::router::{Admitted, Candidate, Encrypted, Greeting, ToRouter, Visitor};
+use crate::router::{Admitted, Candidate, Greeting, ToRouter, Visitor};
 use crate::rules::Route;
-use crate::worker::Worker;
 use crate::worker::entry::Entry;
+use crate::worker::{Worker, context};
 use kiwi::backend::auth::Authentication;
 use kiwi::params::{self, Params};
 use kiwi::startup::{Replication, StartupMessage};
 use machinarium::channel::oneshot;
 use machinarium::net::addr::PeerAddr;
+use machinarium::net::options::TcpOptions;
 use machinarium::{Co, Deadline, DetachedIo, Io};
-use odyssey_config::{Rule, StorageKind};
+use odyssey_config::{HbaVerdict, Rule, StorageKind};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -116,8 +118,7 @@ fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Resul
     }
     let rules = worker.facilities.rules();
     let listen = &rules.config.listens[offered.listener];
-    let terms =
-        Terms { mode: listen.tls.mode, tls: worker.facilities.listener_tls[offered.listener].as_ref() };
+    let terms = Terms { mode: listen.tls.mode, tls: rules.listener_tls[offered.listener].as_ref() };
     let hello = match startup::read(co, wire, &terms)? {
         Hello::Session(hello) => hello,
         Hello::Cancel(key) => {
@@ -133,11 +134,19 @@ fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Resul
         Replication::Physical | Replication::Logical => return Err(Fault::NoReplication),
     }
     let key = ClientKey::random();
-    let Admitted { route, greeting } = admit(co, visit, wire, &names, key)?;
+    let origin = Origin::of(co, &worker.facilities, &visit.who(), wire, visit.peer);
+    let Admitted { route, greeting } = admit(co, visit, wire, &names, &origin, key)?;
     if let Some(entry) = &mut visit.entry {
         entry.admitted(key, route.id);
     }
     visit.route = Some(Arc::clone(&route));
+    let who = origin.seen(&names);
+    if let Some(hba) = &worker.facilities.rules().config.hba
+        && hba.decide(route.rule(), &who) == HbaVerdict::Reject
+    {
+        return Err(Fault::HbaRejected(format!("ip '{}' user '{}'", visit.peer, route.rule().title())));
+    }
+    keep_alive(wire, route.rule());
     auth::check(co, &worker.facilities, wire, route.rule(), &names)?;
     Authentication::Ok.write(wire.out());
     let wanted = Wanted::new(wanted(&hello, route.rule()));
@@ -190,20 +199,33 @@ fn begin(co: &Co, visit: &mut Visit, welcome: Welcome, wire: Wire) {
     Worker::lay_down(client);
 }
 
-fn admit(co: &Co, visit: &Visit, wire: &Wire, names: &Names, key: ClientKey) -> Result<Admitted, Fault> {
+fn admit(
+    co: &Co,
+    visit: &Visit,
+    wire: &Wire,
+    names: &Names,
+    origin: &Origin,
+    key: ClientKey,
+) -> Result<Admitted, Fault> {
     let worker = &visit.worker;
     let (reply, answer) = oneshot::shared(co.machine());
     let candidate = Box::new(Candidate {
-        id: visit.id,
-        database: Arc::clone(&names.database),
-        user: Arc::clone(&names.user),
-        peer: visit.peer,
-        encrypted: if wire.io.tls().is_some() { Encrypted::Yes } else { Encrypted::No },
+        names: names.clone(),
+        origin: origin.clone(),
         key,
         slot: visit.entry.as_ref().map_or(0, Entry::slot),
     });
     worker.router.say(ToRouter::Admit { candidate, worker: worker.id, reply });
     answer.wait(co, wire.by).unwrap_or(Err(Fault::Internal("the router did not answer")))
+}
+
+/// Replaces the keepalive settings of the listener by those of the rule, if it has any.
+fn keep_alive(wire: &Wire, rule: &Rule) {
+    let Some(keepalive) = &rule.keepalive else { return };
+    let options = TcpOptions { nodelay: false, keepalive: Some(context::keepalive(keepalive)) };
+    if let Err(error) = wire.io.set_tcp_options(&options) {
+        log::debug!("keepalive of a client's socket was refused: {error}");
+    }
 }
 
 /// Sends a client of a console route, logged in, to the system machine.

@@ -1,7 +1,5 @@
 //! The process: command line, configuration, log, and then the system machine.
 
-mod tls;
-
 use crate::cli::{self, Build, Cli, Options, Stdout, Task, Usage, Verbosity};
 use crate::log::{self, Guard, LogHandle, Who, log_error, log_info};
 use crate::rules::Rules;
@@ -119,16 +117,19 @@ fn open_log(config: &Config) -> Result<(LogHandle, Guard), Failed> {
 
 fn run(config: Config, log: LogHandle) -> Result<(), Failed> {
     let who = Who::default();
-    let listener_tls: Result<Arc<[_]>, Failed> = config.listens.iter().map(tls::of_listener).collect();
-    let storage_tls: Result<Arc<[_]>, Failed> =
-        config.storages.iter().map(|storage| tls::of_storage(storage)).collect();
-    let global = &config.global;
+    let rules = Rules::first(config).map_err(|faults| {
+        for fault in faults {
+            log_error!(&who, "tls", "{fault}");
+        }
+        Failed
+    })?;
+    let global = &rules.config.global;
     let threads = usize::try_from(global.resolvers).unwrap_or(1);
     let resolver = Resolver::new(threads, global.dns_cache_ttl);
     let offload = Offload::new("offload", OFFLOAD_THREADS, OFFLOAD_QUEUE);
-    let rules = Arc::new(Rules { version: 1, config });
+    let rules = Arc::new(rules);
     let spec = system::spec("system", &rules);
-    let shared = Shared { rules, resolver, offload, listener_tls: listener_tls?, storage_tls: storage_tls? };
+    let shared = Shared { rules, resolver, offload };
     let ended = Rc::new(Cell::new(None));
     let outcome = Rc::clone(&ended);
     let machine = Machine::run_here(&spec, move |co| outcome.set(Some(system::run(co, shared, &log))));

@@ -9,13 +9,13 @@ use super::permits::{Tick, ToRouter, ToWorker};
 use super::{Action, Answer, Pool, WaiterId};
 use crate::router::WorkerId;
 use crate::router::core::{Permits, Resized, RouterEvent};
-use crate::rules::RouteId;
+use crate::rules::PoolId;
 use rng::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 const SCHEDULES_DEFAULT: u64 = 10_000;
-const ROUTE: RouteId = RouteId(7);
+const POOL: PoolId = PoolId::numbered(7);
 /// More steps than any schedule takes that ends.
 const STEPS_MAX: u64 = 200_000;
 const SECOND_US: u64 = 1_000_000;
@@ -163,7 +163,7 @@ impl World {
             kept_percent: rng.pick([0, 5]),
         };
         let mut router = Permits::new();
-        router.add_route(ROUTE, size);
+        router.add_pool(POOL, size);
         let mut world = World {
             odds,
             now: Tick(rng.below(50_000)),
@@ -234,7 +234,7 @@ impl World {
             }
             Event::ToRouter(worker) => {
                 let says = self.to_router[worker].pop_front().expect("one event per message");
-                self.router.heard(id(worker), ROUTE, says, &mut self.events);
+                self.router.heard(id(worker), POOL, says, &mut self.events);
                 self.tell();
             }
             Event::ToWorker(worker) => {
@@ -248,7 +248,7 @@ impl World {
                 self.size = size;
                 // Several permits come free at once, and each worker has claimed one.
                 self.oldest = None;
-                let resized = self.router.resize(ROUTE, size, &mut self.events);
+                let resized = self.router.resize(POOL, size, &mut self.events);
                 assert_eq!(resized, Resized::InPlace);
                 self.tell();
             }
@@ -444,8 +444,8 @@ impl World {
 
     fn tell(&mut self) {
         let mut events = std::mem::take(&mut self.events);
-        for RouterEvent { worker, route, says } in events.drain(..) {
-            assert_eq!(route, ROUTE);
+        for RouterEvent { worker, pool, says } in events.drain(..) {
+            assert_eq!(pool, POOL);
             let worker = usize::from(worker.0);
             self.send(worker, Way::ToWorker, |world| world.to_worker[worker].push_back(says));
         }

@@ -1,4 +1,4 @@
-//! Who holds the permits of each route, and who gets the next one. Pure: no io, no clock.
+//! Who holds the permits of each pool, and who gets the next one. Pure: no io, no clock.
 //!
 //! A route's `pool_size` is a number of permits. Each is free here, spent on a connection of some worker, or inside
 //! a message; what workers hold is counted here, so that a permit can be asked back only where there is one. See
@@ -9,7 +9,7 @@ mod tests;
 
 use crate::pool::permits::{Call, CallId, Claim, Item, Tick, ToRouter, ToWorker};
 use crate::router::WorkerId;
-use crate::rules::RouteId;
+use crate::rules::PoolId;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
@@ -18,8 +18,8 @@ use std::marker::PhantomData;
 pub struct RouterEvent<S> {
     /// To whom.
     pub worker: WorkerId,
-    /// Of which route.
-    pub route: RouteId,
+    /// Of which pool.
+    pub pool: PoolId,
     /// What.
     pub says: ToWorker<S>,
 }
@@ -29,20 +29,20 @@ pub struct RouterEvent<S> {
 pub enum Resized {
     /// It was.
     InPlace,
-    /// Between a limit and none there is no way: nobody counted the connections. The caller makes a new route and
+    /// Between a limit and none there is no way: nobody counted the connections. The caller makes a new pool and
     /// lets this one fade.
-    NeedsNewRoute,
+    NeedsNewPool,
 }
 
-/// The permits of all routes.
+/// The permits of all pools.
 #[derive(Debug)]
 pub struct Permits<S> {
-    routes: HashMap<RouteId, RoutePermits>,
+    pools: HashMap<PoolId, PoolPermits>,
     item: PhantomData<S>,
 }
 
 #[derive(Debug)]
-struct RoutePermits {
+struct PoolPermits {
     size: u32,
     free: u32,
     /// Permits that are out and will not be granted again: the size was lowered.
@@ -52,7 +52,7 @@ struct RoutePermits {
     next_call: u64,
 }
 
-/// What is known of one worker's pool of one route.
+/// What is known of one worker's part of one pool.
 #[derive(Debug, Default)]
 struct Holding {
     /// Permits and connections it was granted and has not given up.
@@ -74,42 +74,42 @@ enum Presence {
 
 impl<S> Default for Permits<S> {
     fn default() -> Permits<S> {
-        Permits { routes: HashMap::new(), item: PhantomData }
+        Permits { pools: HashMap::new(), item: PhantomData }
     }
 }
 
 impl<S> Permits<S> {
-    /// No routes.
+    /// No pools.
     pub fn new() -> Permits<S> {
         Permits::default()
     }
 
-    /// A new route with this `pool_size`; 0: no limit, so nobody ever asks.
-    pub fn add_route(&mut self, route: RouteId, size: u32) {
-        let permits = RoutePermits { size, free: size, debt: 0, workers: Vec::new(), next_call: 0 };
-        let before = self.routes.insert(route, permits);
-        debug_assert!(before.is_none(), "a route is added once");
+    /// A new pool with this `pool_size`; 0: no limit, so nobody ever asks.
+    pub fn add_pool(&mut self, pool: PoolId, size: u32) {
+        let permits = PoolPermits { size, free: size, debt: 0, workers: Vec::new(), next_call: 0 };
+        let before = self.pools.insert(pool, permits);
+        debug_assert!(before.is_none(), "a pool is added once");
     }
 
-    /// A route that has no clients and no connections is forgotten. What is still said of it is not heard; a server
+    /// A pool whose route has no clients is forgotten. What is still said of it is not heard; a server
     /// in such a message is dropped.
-    pub fn remove_route(&mut self, route: RouteId) {
-        self.routes.remove(&route);
+    pub fn remove_pool(&mut self, pool: PoolId) {
+        self.pools.remove(&pool);
     }
 
     /// A worker's pool says something; what follows from it is appended to `out`.
     pub fn heard(
         &mut self,
         worker: WorkerId,
-        route: RouteId,
+        pool: PoolId,
         says: ToRouter<S>,
         out: &mut Vec<RouterEvent<S>>,
     ) {
-        let Some(permits) = self.routes.get_mut(&route) else { return };
+        let Some(permits) = self.pools.get_mut(&pool) else { return };
         if permits.holding(worker).presence == Presence::Gone {
             return;
         }
-        let mut tell = |worker, says| out.push(RouterEvent { worker, route, says });
+        let mut tell = |worker, says| out.push(RouterEvent { worker, pool, says });
         match says {
             ToRouter::Want(claim) => permits.holding(worker).claim = Some(claim),
             ToRouter::Unwant => permits.holding(worker).claim = None,
@@ -119,11 +119,11 @@ impl<S> Permits<S> {
     }
 
     /// Changes a route's `pool_size`. Lowering it takes free permits at once and calls the others in.
-    pub fn resize(&mut self, route: RouteId, size: u32, out: &mut Vec<RouterEvent<S>>) -> Resized {
-        let Some(permits) = self.routes.get_mut(&route) else { return Resized::NeedsNewRoute };
+    pub fn resize(&mut self, pool: PoolId, size: u32, out: &mut Vec<RouterEvent<S>>) -> Resized {
+        let Some(permits) = self.pools.get_mut(&pool) else { return Resized::NeedsNewPool };
         let old = permits.size;
         if (old == 0) != (size == 0) {
-            return Resized::NeedsNewRoute;
+            return Resized::NeedsNewPool;
         }
         permits.size = size;
         if size >= old {
@@ -133,40 +133,40 @@ impl<S> Permits<S> {
             permits.free -= taken;
             permits.debt += old - size - taken;
         }
-        permits.settle(&mut |worker, says| out.push(RouterEvent { worker, route, says }));
+        permits.settle(&mut |worker, says| out.push(RouterEvent { worker, pool, says }));
         Resized::InPlace
     }
 
     /// A worker has ended, and with it all its connections: what it held comes back.
     pub fn retire(&mut self, worker: WorkerId, out: &mut Vec<RouterEvent<S>>) {
-        for (&route, permits) in &mut self.routes {
+        for (&pool, permits) in &mut self.pools {
             let held = permits.holding(worker).held;
             *permits.holding(worker) = Holding { presence: Presence::Gone, ..Holding::default() };
             permits.put_back(held);
-            permits.settle(&mut |worker, says| out.push(RouterEvent { worker, route, says }));
+            permits.settle(&mut |worker, says| out.push(RouterEvent { worker, pool, says }));
         }
     }
 
-    /// Free permits of a route, and those that are out: for the invariant.
-    pub fn count(&self, route: RouteId) -> Option<(u32, u32)> {
-        let permits = self.routes.get(&route)?;
+    /// Free permits of a pool, and those that are out: for the invariant.
+    pub fn count(&self, pool: PoolId) -> Option<(u32, u32)> {
+        let permits = self.pools.get(&pool)?;
         Some((permits.free, permits.out()))
     }
 
     /// Permits that are out and will not be granted again.
-    pub fn debt(&self, route: RouteId) -> u32 {
-        self.routes.get(&route).map_or(0, |permits| permits.debt)
+    pub fn debt(&self, pool: PoolId) -> u32 {
+        self.pools.get(&pool).map_or(0, |permits| permits.debt)
     }
 
     /// What a worker holds, asked for and was asked for: the same as its pool says, when no message is under way.
     #[cfg(test)]
-    pub(crate) fn view(&self, route: RouteId, worker: WorkerId) -> (u32, Option<Claim>, Option<Call>) {
-        let holding = self.routes.get(&route).and_then(|permits| permits.workers.get(usize::from(worker.0)));
+    pub(crate) fn view(&self, pool: PoolId, worker: WorkerId) -> (u32, Option<Claim>, Option<Call>) {
+        let holding = self.pools.get(&pool).and_then(|permits| permits.workers.get(usize::from(worker.0)));
         holding.map_or((0, None, None), |holding| (holding.held, holding.claim, holding.call))
     }
 }
 
-impl RoutePermits {
+impl PoolPermits {
     fn holding(&mut self, worker: WorkerId) -> &mut Holding {
         let at = usize::from(worker.0);
         if at >= self.workers.len() {

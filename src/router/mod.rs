@@ -4,11 +4,14 @@
 //! cancel keys; it never touches a byte of a client's query.
 
 pub mod core;
+pub mod routes;
 pub mod service;
 
 use crate::base::ids::{ClientId, ClientKey};
+use crate::client::Names;
 use crate::client::fault::Fault;
-use crate::rules::{Route, RouteId};
+use crate::client::origin::Origin;
+use crate::rules::{PoolId, Route, RouteId, Rules};
 use crate::server::ParkedServer;
 use crate::stats::snapshot::Report;
 use kiwi::startup::CancelKey;
@@ -44,29 +47,14 @@ pub struct Admitted {
 
 /// Who asks to be routed.
 pub struct Candidate {
-    /// Its name.
-    pub id: ClientId,
-    /// Database of its startup packet.
-    pub database: Arc<str>,
-    /// User of its startup packet.
-    pub user: Arc<str>,
-    /// Its address.
-    pub peer: PeerAddr,
-    /// How it is connected.
-    pub encrypted: Encrypted,
+    /// What it called itself.
+    pub names: Names,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The key its cancel requests will carry.
     pub key: ClientKey,
     /// Its number in its worker.
     pub slot: u64,
-}
-
-/// Whether a client's connection is encrypted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Encrypted {
-    /// TLS.
-    Yes,
-    /// In the clear.
-    No,
 }
 
 /// What workers say to the router.
@@ -91,10 +79,19 @@ pub enum ToRouter {
     Pool {
         /// The worker.
         worker: WorkerId,
-        /// The route.
-        route: RouteId,
+        /// The pool.
+        pool: PoolId,
         /// What it says.
         says: Says,
+    },
+    /// A worker's pool has begun, or ceased, to need its route.
+    Holds {
+        /// The worker.
+        worker: WorkerId,
+        /// The pool.
+        pool: PoolId,
+        /// What it may have.
+        holds: Holds,
     },
     /// What a route's servers say of themselves.
     Learned {
@@ -112,6 +109,17 @@ pub enum ToRouter {
     },
     /// A client of a console route, logged in.
     Console(Box<Visitor>),
+    /// The next version of the rules, to be in force from now on.
+    Rules(Arc<Rules>),
+}
+
+/// Whether a worker's pool needs its route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    /// It has clients or servers, or may have.
+    Something,
+    /// It has neither.
+    Nothing,
 }
 
 /// A worker's pool to the router.
@@ -152,10 +160,17 @@ pub enum ToWorker {
     },
     /// A pool of this worker gets something.
     Pool {
-        /// The route.
-        route: RouteId,
+        /// The pool.
+        pool: PoolId,
         /// What it gets.
         hears: Hears,
+    },
+    /// The version of the rules in force from now on.
+    Rules(Arc<Rules>),
+    /// A route that no client has, and none will: its idle servers are closed.
+    Forget {
+        /// The route.
+        route: RouteId,
     },
     /// Cancel what this client's server does.
     Cancel {

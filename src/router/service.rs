@@ -4,39 +4,21 @@
 use crate::base::ids::ClientKey;
 use crate::client::fault::Fault;
 use crate::router::core::{Permits, RouterEvent};
-use crate::router::{Admitted, Candidate, Encrypted, Greeting, ToRouter, ToWorker, Visitor, WorkerId};
-use crate::rules::{Route, RouteId, Rules};
+use crate::router::routes::{Done, Routes};
+use crate::router::{Admitted, Candidate, ToRouter, ToWorker, Visitor, WorkerId};
+use crate::rules::{RouteId, Rules};
 use crate::server::ParkedServer;
 use crate::system::census::Census;
 use machinarium::channel::oneshot::SharedReply;
 use machinarium::channel::{Receiver, Sender};
-use machinarium::net::addr::PeerAddr;
 use machinarium::{Co, Deadline};
-use odyssey_config::{Client, PoolRouting};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What tells two routes apart: the rule, and whom its servers are logged in as.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct RouteKey {
-    rule: usize,
-    database: Arc<str>,
-    user: Arc<str>,
-}
-
-struct RouteEntry {
-    route: Arc<Route>,
-    clients: u32,
-    greeting: Option<Greeting>,
-}
-
 /// The router's state.
 pub struct Service {
-    rules: Arc<Rules>,
-    routes: HashMap<RouteId, RouteEntry>,
-    by_key: HashMap<RouteKey, RouteId>,
-    next_route: u64,
+    routes: Routes,
     keys: HashMap<ClientKey, (WorkerId, u64)>,
     workers: Rc<[Sender<ToWorker>]>,
     permits: Permits<Box<ParkedServer>>,
@@ -54,10 +36,7 @@ impl Service {
         visitors: Sender<Visitor>,
     ) -> Service {
         Service {
-            rules,
-            routes: HashMap::new(),
-            by_key: HashMap::new(),
-            next_route: 0,
+            routes: Routes::new(rules),
             keys: HashMap::new(),
             workers,
             permits: Permits::new(),
@@ -78,14 +57,24 @@ impl Service {
         match message {
             ToRouter::Admit { candidate, worker, reply } => self.admit(*candidate, worker, reply),
             ToRouter::Left { key, route } => self.left(key, route),
-            ToRouter::Pool { worker, route, says } => {
-                self.permits.heard(worker, route, says, &mut self.events);
+            ToRouter::Pool { worker, pool, says } => {
+                if let Some(size) = self.routes.new_pool(pool) {
+                    self.permits.add_pool(pool, size);
+                }
+                self.permits.heard(worker, pool, says, &mut self.events);
                 self.tell_pools();
             }
-            ToRouter::Learned { route, greeting } => {
-                if let Some(entry) = self.routes.get_mut(&route) {
-                    entry.greeting = Some(greeting);
+            ToRouter::Holds { worker, pool, holds } => {
+                let done = self.routes.holds(worker, pool, holds);
+                self.forget(done);
+            }
+            ToRouter::Learned { route, greeting } => self.routes.learned(route, greeting),
+            ToRouter::Rules(rules) => {
+                for worker in self.workers.iter() {
+                    worker.send(ToWorker::Rules(Arc::clone(&rules))).ok();
                 }
+                let done = self.routes.replace(rules);
+                self.forget(done);
             }
             ToRouter::Cancel { key, done } => {
                 let target = ClientKey::from_wire(&key).and_then(|key| self.keys.get(&key).copied());
@@ -103,8 +92,9 @@ impl Service {
     }
 
     fn admit(&mut self, candidate: Candidate, worker: WorkerId, reply: SharedReply<Result<Admitted, Fault>>) {
-        let (key, slot) = (candidate.key, candidate.slot);
-        let admitted = self.route(candidate);
+        let Candidate { names, origin, key, slot } = candidate;
+        let admitted = self.routes.admit(&origin.seen(&names));
+        let admitted = admitted.map(|(route, greeting)| Admitted { route, greeting });
         let route = admitted.as_ref().ok().map(|admitted| admitted.route.id);
         if route.is_some() {
             self.keys.insert(key, (worker, slot));
@@ -113,63 +103,6 @@ impl Service {
         if reply.send(admitted).is_err() {
             self.detach(Some(key), route);
         }
-    }
-
-    /// Finds the client's route, and counts it in.
-    fn route(&mut self, candidate: Candidate) -> Result<Admitted, Fault> {
-        let Candidate { database, user, peer, encrypted, .. } = candidate;
-        let config = &self.rules.config;
-        let who = Client {
-            database: &database,
-            user: &user,
-            address: peer.ip(),
-            unix: peer == PeerAddr::Unix,
-            tls: encrypted == Encrypted::Yes,
-            host_name: None,
-            routing: PoolRouting::ClientVisible,
-        };
-        let found = config.match_rule(&who, &|_, _| false).and_then(|index| {
-            let rule = config.rules.get(index)?;
-            let storage = config.storages.iter().position(|storage| storage.name == rule.storage)?;
-            Some((index, rule, storage))
-        });
-        let Some((index, rule, storage)) = found else {
-            return Err(Fault::NoRoute { database: database.to_string(), user: user.to_string() });
-        };
-        let key = RouteKey {
-            rule: index,
-            database: rule.storage_db.as_deref().map_or_else(|| Arc::clone(&database), Arc::from),
-            user: rule.storage_user.as_deref().map_or_else(|| Arc::clone(&user), Arc::from),
-        };
-        let limit = rule.client_max;
-        let size = rule.pool.size;
-        let id = match self.by_key.get(&key) {
-            Some(id) => *id,
-            None => {
-                let id = RouteId(self.next_route);
-                self.next_route += 1;
-                let route = Arc::new(Route {
-                    id,
-                    rules: Arc::clone(&self.rules),
-                    rule: index,
-                    storage,
-                    database: Arc::clone(&key.database),
-                    user: Arc::clone(&key.user),
-                });
-                self.routes.insert(id, RouteEntry { route, clients: 0, greeting: None });
-                self.by_key.insert(key, id);
-                self.permits.add_route(id, size);
-                id
-            }
-        };
-        let entry = self.routes.get_mut(&id).expect("a route has its entry as long as its key");
-        if let Some(limit) = limit
-            && entry.clients >= limit
-        {
-            return Err(Fault::RouteFull { database: database.to_string(), user: user.to_string(), limit });
-        }
-        entry.clients += 1;
-        Ok(Admitted { route: Arc::clone(&entry.route), greeting: entry.greeting.clone() })
     }
 
     fn left(&mut self, key: Option<ClientKey>, route: Option<RouteId>) {
@@ -184,15 +117,27 @@ impl Service {
         if self.keys.is_empty() {
             self.keys.shrink_to(1024);
         }
-        if let Some(entry) = route.and_then(|id| self.routes.get_mut(&id)) {
-            entry.clients = entry.clients.saturating_sub(1);
+        if let Some(route) = route {
+            let done = self.routes.left(route);
+            self.forget(done);
+        }
+    }
+
+    fn forget(&mut self, done: Done) {
+        for pool in done.pools {
+            self.permits.remove_pool(pool);
+        }
+        for route in done.routes {
+            for worker in self.workers.iter() {
+                worker.send(ToWorker::Forget { route }).ok();
+            }
         }
     }
 
     fn tell_pools(&mut self) {
         let mut events = std::mem::take(&mut self.events);
-        for RouterEvent { worker, route, says } in events.drain(..) {
-            self.tell(worker, ToWorker::Pool { route, hears: says });
+        for RouterEvent { worker, pool, says } in events.drain(..) {
+            self.tell(worker, ToWorker::Pool { pool, hears: says });
         }
         self.events = events;
     }

@@ -8,17 +8,16 @@ use kiwi::backend::errors::ErrorFields;
 use kiwi::sqlstate::SqlState;
 use machinarium::net::addr::Address;
 use machinarium::net::connect::connect;
-use machinarium::tls::config::ClientTls;
 use machinarium::{Co, Deadline, Io, IoError};
-use odyssey_config::{EndpointAddress, Storage, StorageKind};
+use odyssey_config::EndpointAddress;
 use std::fmt;
 use std::path::PathBuf;
 
 /// Why no server connection could be made.
 #[derive(Debug)]
 pub enum ConnectFault {
-    /// The storage has no endpoint a client's server could be at.
-    NoEndpoint,
+    /// The host's name stands for no address.
+    NoAddress,
     /// The host's name has no address, or could not be resolved in time.
     Resolve {
         /// The host and port.
@@ -40,7 +39,7 @@ pub enum ConnectFault {
 impl fmt::Display for ConnectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConnectFault::NoEndpoint => f.write_str("the storage has no endpoint"),
+            ConnectFault::NoAddress => f.write_str("the host has no address"),
             ConnectFault::Resolve { endpoint, reason } => write!(f, "failed to resolve {endpoint}: {reason}"),
             ConnectFault::Connect { address, source } => {
                 write!(f, "failed to connect to {address}: {source}")
@@ -52,36 +51,25 @@ impl fmt::Display for ConnectFault {
 
 impl std::error::Error for ConnectFault {}
 
-/// Connects to the storage's first endpoint that answers, and logs in.
+/// Connects to an endpoint and logs in; once more over TLS if it may want that.
 ///
 /// # Errors
-/// See [`ConnectFault`]; with several endpoints or addresses, of the last one tried.
+/// See [`ConnectFault`]; with several addresses, of the last one tried.
 pub fn dial(
     co: &Co,
     facilities: &Facilities,
-    storage: &Storage,
-    tls: Option<&ClientTls>,
+    endpoint: &EndpointAddress,
+    encryption: Encryption<'_>,
     credentials: &Credentials<'_>,
 ) -> Result<Server, ConnectFault> {
-    debug_assert_eq!(storage.kind, StorageKind::Remote, "the console has no server");
-    let encryption = Encryption { mode: storage.tls.mode, tls };
-    let mut last = ConnectFault::NoEndpoint;
-    for endpoint in &storage.endpoints {
-        let mut dialled = dial_endpoint(co, facilities, &endpoint.address, encryption.first(), credentials);
-        if let (Err(ConnectFault::Login(LoginFault::Refused(frame))), Some(encryption)) =
-            (&dialled, encryption.second())
-            && may_want_encryption(frame)
-        {
-            dialled = dial_endpoint(co, facilities, &endpoint.address, encryption, credentials);
-        }
-        match dialled {
-            Ok(server) => return Ok(server),
-            // It is there and has answered: another endpoint would only hide what it said.
-            Err(fault @ ConnectFault::Login(LoginFault::Refused(_))) => return Err(fault),
-            Err(fault) => last = fault,
-        }
+    let dialled = dial_endpoint(co, facilities, endpoint, encryption.first(), credentials);
+    if let (Err(ConnectFault::Login(LoginFault::Refused(frame))), Some(encryption)) =
+        (&dialled, encryption.second())
+        && may_want_encryption(frame)
+    {
+        return dial_endpoint(co, facilities, endpoint, encryption, credentials);
     }
-    Err(last)
+    dialled
 }
 
 fn dial_endpoint(
@@ -133,7 +121,7 @@ pub fn reach(
             resolved.into_iter().map(Address::Tcp).collect()
         }
     };
-    let mut last = ConnectFault::NoEndpoint;
+    let mut last = ConnectFault::NoAddress;
     for address in addresses {
         match connect(co, &address, limit(co, facilities)) {
             Ok(io) => {

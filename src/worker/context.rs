@@ -1,16 +1,17 @@
 //! What coroutines of a worker may use: rules, resolver, the pool of helper threads, derived secrets.
 
-use crate::rules::Rules;
+use crate::rules::{Rules, StorageUse};
 use crate::server::login::LoginFault;
 use kiwi::scram::client::ScramClient;
 use kiwi::scram::verifier::Verifier;
 use machinarium::dns::Resolver;
 use machinarium::net::options::{Keepalive, TcpOptions};
 use machinarium::offload::Offload;
-use machinarium::tls::config::{ClientTls, ServerTls};
+use machinarium::tls::config::ClientTls;
 use machinarium::{Co, Deadline};
+use odyssey_config::KeepAlive;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,10 +36,6 @@ pub struct Facilities {
     pub resolver: Resolver,
     /// Helper threads for what takes long.
     pub offload: Offload,
-    /// TLS contexts by listener.
-    pub listener_tls: Arc<[Option<ServerTls>]>,
-    /// TLS contexts by storage.
-    pub storage_tls: Arc<[Option<ClientTls>]>,
     verifiers: RefCell<HashMap<Box<str>, Rc<Verifier>>>,
     salted: RefCell<HashMap<Derivation, [u8; 32]>>,
 }
@@ -52,10 +49,6 @@ pub struct Shared {
     pub resolver: Resolver,
     /// Helper threads.
     pub offload: Offload,
-    /// TLS contexts by listener.
-    pub listener_tls: Arc<[Option<ServerTls>]>,
-    /// TLS contexts by storage.
-    pub storage_tls: Arc<[Option<ClientTls>]>,
 }
 
 impl Facilities {
@@ -65,8 +58,6 @@ impl Facilities {
             rules: RefCell::new(shared.rules),
             resolver: shared.resolver,
             offload: shared.offload,
-            listener_tls: shared.listener_tls,
-            storage_tls: shared.storage_tls,
             verifiers: RefCell::default(),
             salted: RefCell::default(),
         }
@@ -75,6 +66,21 @@ impl Facilities {
     /// The version of the rules in force.
     pub fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules.borrow())
+    }
+
+    /// The next version of the rules is in force. Secrets that it does not have are forgotten.
+    pub fn replace_rules(&self, rules: Arc<Rules>) {
+        let passwords: HashSet<&str> =
+            rules.config.rules.iter().filter_map(|rule| Some(rule.password.as_ref()?.expose())).collect();
+        self.verifiers.borrow_mut().retain(|secret, _| passwords.contains(&**secret));
+        self.rules.replace(Arc::clone(&rules));
+    }
+
+    /// The TLS context towards a storage: of the version in force, whose files were read last; a storage that is no
+    /// more part of it keeps what it had.
+    pub fn storage_tls(&self, storage: &StorageUse) -> Option<ClientTls> {
+        let rules = self.rules.borrow();
+        rules.storage(storage.id).map_or_else(|| storage.tls.clone(), |storage| storage.tls.clone())
     }
 
     /// Options of TCP sockets, by the global section.
@@ -150,11 +156,15 @@ impl Facilities {
 /// Options of TCP sockets, by the global section.
 pub fn tcp_options(rules: &Rules) -> TcpOptions {
     let global = &rules.config.global;
-    let keepalive = global.keepalive.map(|keepalive| Keepalive {
-        idle: keepalive.idle,
-        interval: keepalive.interval,
-        probes: keepalive.probes,
-        user_timeout: keepalive.user_timeout,
-    });
-    TcpOptions { nodelay: global.nodelay, keepalive }
+    TcpOptions { nodelay: global.nodelay, keepalive: global.keepalive.as_ref().map(keepalive) }
+}
+
+/// The configuration's keepalive as the socket takes it.
+pub fn keepalive(configured: &KeepAlive) -> Keepalive {
+    Keepalive {
+        idle: configured.idle,
+        interval: configured.interval,
+        probes: configured.probes,
+        user_timeout: configured.user_timeout,
+    }
 }

@@ -7,7 +7,7 @@ use crate::client::fault::Fault;
 use crate::client::open::{self, Arrival};
 use crate::log::{Who, log_error};
 use crate::router::{Hears, ToRouter, ToWorker};
-use crate::rules::RouteId;
+use crate::rules::PoolId;
 use crate::stats::snapshot::{ClientRow, ClientState, Report, ServerRow, ServerState};
 use crate::worker::{ClientCard, Rest, Worker};
 use machinarium::channel::Receiver;
@@ -63,7 +63,9 @@ fn handle(co: &Co, worker: &Rc<Worker>, message: ToWorker, going: &mut Going) {
                 }
             }
         }
-        ToWorker::Pool { route, hears } => worker.pool_hears(route, hears),
+        ToWorker::Pool { pool, hears } => worker.pool_hears(pool, hears),
+        ToWorker::Rules(rules) => worker.adopt_rules(rules),
+        ToWorker::Forget { route } => worker.forget_route(route),
         ToWorker::Cancel { slot, done } => worker.cancel(slot, done),
         ToWorker::Kill { id } => worker.kill(id),
         ToWorker::Report { reply } => {
@@ -77,11 +79,10 @@ fn handle(co: &Co, worker: &Rc<Worker>, message: ToWorker, going: &mut Going) {
 }
 
 impl Worker {
-    fn pool_hears(self: &Rc<Self>, route: RouteId, hears: Hears) {
-        match self.known_pool(route) {
-            Some(pool) => pool.hear(hears),
-            // A pool lives as long as its worker, and the router answers only what a pool has asked.
-            None => debug_assert!(false, "a pool that does not exist hears something"),
+    fn pool_hears(self: &Rc<Self>, pool: PoolId, hears: Hears) {
+        // A pool may have been retired while this was under way; a server in the message is closed then.
+        if let Some(pool) = self.known_pool(pool) {
+            pool.hear(hears);
         }
     }
 
@@ -138,9 +139,12 @@ impl Worker {
 
     /// Once a second: closes servers that are idle too long or too old.
     fn housekeeping(&self) {
-        let pools: Vec<_> = self.pools.borrow().values().map(Rc::clone).collect();
-        for pool in pools {
+        for pool in self.all_pools() {
             pool.expire(self.machine.now());
+            // The list's and this loop's.
+            if Rc::strong_count(&pool) == 2 {
+                pool.vacate();
+            }
         }
         self.give_memory_back();
     }
@@ -194,7 +198,7 @@ impl Worker {
                 tls: route.storage().tls.mode,
             });
         }
-        for pool in self.pools.borrow().values() {
+        for (_, pool) in self.pools.borrow().iter() {
             let states = clients
                 .iter()
                 .filter(|(_, card)| card.pool.as_ref().is_some_and(|other| Rc::ptr_eq(other, pool)));

@@ -13,7 +13,7 @@ use crate::client::fault::Fault;
 use crate::client::{Client, Names};
 use crate::log::{Who, log_error, log_info};
 use crate::router::{Greeting, RouterHandle, WorkerId};
-use crate::rules::{Route, RouteId};
+use crate::rules::{EndpointId, PoolId, Route, RouteId, Rules, StorageUse};
 use crate::server::{Server, reset};
 use context::Facilities;
 use kiwi::startup::CancelKey;
@@ -77,7 +77,8 @@ pub struct Worker {
     pub facilities: Facilities,
     clients: RefCell<Slab<ClientCard>>,
     servers: RefCell<Slab<ServerCard>>,
-    pools: RefCell<HashMap<RouteId, Rc<RoutePool>>>,
+    pools: RefCell<Slab<Rc<RoutePool>>>,
+    pool_slots: RefCell<HashMap<PoolId, u64>>,
     /// Most clients since memory was last given back.
     clients_peak: Cell<usize>,
 }
@@ -98,23 +99,74 @@ impl Worker {
             clients: RefCell::default(),
             servers: RefCell::default(),
             pools: RefCell::default(),
+            pool_slots: RefCell::default(),
             clients_peak: Cell::new(0),
         })
     }
 
-    /// The pool of a route, made when it is first needed.
+    /// The pool of a route at the first endpoint of its storage, made when it is first needed.
     pub fn pool(self: &Rc<Self>, route: &Arc<Route>, greeting: Option<Greeting>) -> Rc<RoutePool> {
-        let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry(route.id).or_insert_with(|| RoutePool::new(self, Arc::clone(route)));
+        let pool = self.pool_at(route, &route.storage, 0);
         if let Some(greeting) = greeting {
             pool.learn(greeting);
         }
-        Rc::clone(pool)
+        pool
     }
 
-    /// The pool of a route this worker has heard of.
-    pub fn known_pool(&self, route: RouteId) -> Option<Rc<RoutePool>> {
-        self.pools.borrow().get(&route).map(Rc::clone)
+    /// The pool of a route at one endpoint, made when it is first needed.
+    pub fn pool_at(
+        self: &Rc<Self>,
+        route: &Arc<Route>,
+        storage: &Arc<StorageUse>,
+        index: u16,
+    ) -> Rc<RoutePool> {
+        let id = PoolId { route: route.id, endpoint: EndpointId { storage: storage.id, index } };
+        let pool = self.known_pool(id).unwrap_or_else(|| {
+            let mut pools = self.pools.borrow_mut();
+            let make = |slot| RoutePool::new(self, slot, Arc::clone(route), Arc::clone(storage), index);
+            let slot = pools.insert_with(make);
+            self.pool_slots.borrow_mut().insert(id, slot);
+            pools.get(slot).map(Rc::clone).expect("it was just put there")
+        });
+        pool.occupy();
+        pool
+    }
+
+    /// A pool this worker has.
+    pub fn known_pool(&self, id: PoolId) -> Option<Rc<RoutePool>> {
+        let slot = self.pool_slots.borrow().get(&id).copied()?;
+        self.pools.borrow().get(slot).map(Rc::clone)
+    }
+
+    /// All pools of this worker.
+    fn all_pools(&self) -> Vec<Rc<RoutePool>> {
+        self.pools.borrow().iter().map(|(_, pool)| Rc::clone(pool)).collect()
+    }
+
+    /// Takes the next version of the rules.
+    fn adopt_rules(&self, rules: Arc<Rules>) {
+        self.facilities.replace_rules(rules);
+        let rules = self.facilities.rules();
+        // Its route lives on, but the storage some listener sent it to is gone.
+        self.retire(|pool| {
+            let storage = pool.id().endpoint.storage;
+            storage != pool.route.storage.id && rules.storage(storage).is_none()
+        });
+    }
+
+    /// Nobody will need a route's pools any more.
+    fn forget_route(&self, route: RouteId) {
+        self.retire(|pool| pool.route.id == route);
+    }
+
+    /// Takes pools out of the list and closes their idle servers; others are closed when they come back.
+    fn retire(&self, which: impl Fn(&RoutePool) -> bool) {
+        for pool in self.all_pools().into_iter().filter(|pool| which(pool)) {
+            if let Some(slot) = self.pool_slots.borrow_mut().remove(&pool.id()) {
+                self.pools.borrow_mut().remove(slot);
+            }
+            pool.retire();
+        }
     }
 
     /// A place in the list of clients for a connection that has no session yet.

@@ -1,12 +1,12 @@
-//! A route in one worker: its pool, doing what the pure core decides, and what is counted of it.
+//! A route's pool at one endpoint in one worker: doing what the pure core decides, and what is counted of it.
 
 use crate::client::attach;
 use crate::client::fault::Fault;
 use crate::log::{Who, log_error};
 use crate::pool::permits::{Item, Tick, ToRouter as Says, ToWorker as Told};
 use crate::pool::{self, Action, Pool, WaiterId};
-use crate::router::{Greeting, Hears, ToRouter};
-use crate::rules::Route;
+use crate::router::{Greeting, Hears, Holds, ToRouter};
+use crate::rules::{EndpointId, PoolId, Route, StorageUse};
 use crate::server::Server;
 use crate::stats::counters::RouteCounters;
 use crate::stats::snapshot::{ClientState, PoolRow};
@@ -40,16 +40,35 @@ enum Granted {
     Permit(Permit),
 }
 
+/// How far a pool is in its life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The router was told that this worker does not need the route.
+    Vacant,
+    /// It may have clients or servers.
+    Occupied,
+    /// Its route is gone.
+    Retired,
+}
+
 type Actions = Vec<Action<Box<Server>>>;
 
-/// A route in one worker.
+/// A route's pool at one endpoint in one worker.
 pub struct RoutePool {
     /// The route.
     pub route: Arc<Route>,
+    /// Where its servers are.
+    pub storage: Arc<StorageUse>,
+    /// Which host of the storage.
+    pub index: u16,
     /// What is counted.
     pub counters: RouteCounters,
+    this: Weak<RoutePool>,
     worker: Weak<Worker>,
     machine: Rc<Machine>,
+    /// Its place in the worker's list.
+    slot: u64,
+    stage: Cell<Stage>,
     pool: RefCell<Pool<Box<Server>>>,
     actions: RefCell<Actions>,
     greeting: RefCell<Option<Greeting>>,
@@ -60,10 +79,21 @@ pub struct RoutePool {
 
 impl RoutePool {
     /// An empty pool.
-    pub fn new(worker: &Rc<Worker>, route: Arc<Route>) -> Rc<RoutePool> {
+    pub fn new(
+        worker: &Rc<Worker>,
+        slot: u64,
+        route: Arc<Route>,
+        storage: Arc<StorageUse>,
+        index: u16,
+    ) -> Rc<RoutePool> {
         let size = route.rule().pool.size;
-        Rc::new(RoutePool {
+        Rc::new_cyclic(|this| RoutePool {
+            this: Weak::clone(this),
             route,
+            storage,
+            index,
+            slot,
+            stage: Cell::new(Stage::Vacant),
             counters: RouteCounters::default(),
             worker: Rc::downgrade(worker),
             machine: Rc::clone(&worker.machine),
@@ -78,6 +108,39 @@ impl RoutePool {
     /// Its worker.
     pub fn worker(&self) -> Rc<Worker> {
         self.worker.upgrade().expect("a worker outlives its clients and servers")
+    }
+
+    /// Its name in messages.
+    pub fn id(&self) -> PoolId {
+        let endpoint = EndpointId { storage: self.storage.id, index: self.index };
+        PoolId { route: self.route.id, endpoint }
+    }
+
+    /// A client is about to use it: its route is needed.
+    pub fn occupy(&self) {
+        if self.stage.get() == Stage::Vacant {
+            self.turn(Stage::Occupied, Holds::Something);
+        }
+    }
+
+    /// Nobody has it in hands. Without servers its route is not needed here.
+    pub fn vacate(&self) {
+        let pool = self.pool.borrow();
+        if self.stage.get() == Stage::Occupied && pool.idle() == 0 && pool.attached() + pool.dialing() == 0 {
+            self.turn(Stage::Vacant, Holds::Nothing);
+        }
+    }
+
+    fn turn(&self, stage: Stage, holds: Holds) {
+        self.stage.set(stage);
+        let worker = self.worker();
+        worker.router.say(ToRouter::Holds { worker: worker.id, pool: self.id(), holds });
+    }
+
+    /// Nobody will ask it for a server again: what is idle is closed, and what comes back will be.
+    pub fn retire(&self) {
+        self.stage.set(Stage::Retired);
+        self.close_idle(|_| true);
     }
 
     /// The rule's pooling mode.
@@ -158,6 +221,9 @@ impl RoutePool {
     pub fn give_back(self: &Rc<Self>, server: Box<Server>) {
         let worker = self.worker();
         let Some(mut server) = worker.hold_for_cancel(server) else { return };
+        if self.stage.get() == Stage::Retired {
+            return self.close(server);
+        }
         let now = self.machine.now();
         server.idle_since = now;
         let key = sleepers::server_key(server.slot);
@@ -229,18 +295,17 @@ impl RoutePool {
     /// Once a second: closes idle servers that rest too long or are too old.
     pub fn expire(&self, now: Instant) {
         let rule = self.route.rule();
-        let expired = self.with(|pool, actions| {
-            pool.tick(actions);
-            pool.expire(
-                |server| {
-                    let rests = now.saturating_duration_since(server.idle_since);
-                    let lives = now.saturating_duration_since(server.born);
-                    rule.pool.ttl.is_some_and(|ttl| rests >= ttl)
-                        || rule.server_lifetime.is_some_and(|lifetime| lives >= lifetime)
-                },
-                actions,
-            )
+        self.with(|pool, actions| pool.tick(actions));
+        self.close_idle(|server| {
+            let rests = now.saturating_duration_since(server.idle_since);
+            let lives = now.saturating_duration_since(server.born);
+            rule.pool.ttl.is_some_and(|ttl| rests >= ttl)
+                || rule.server_lifetime.is_some_and(|lifetime| lives >= lifetime)
         });
+    }
+
+    fn close_idle(&self, which: impl FnMut(&mut Box<Server>) -> bool) {
+        let expired = self.with(|pool, actions| pool.expire(which, actions));
         let worker = self.worker();
         for mut server in expired {
             worker.disown(server.slot);
@@ -291,7 +356,7 @@ impl RoutePool {
             && self.nudge.get().is_none()
         {
             let moment = epoch() + Duration::from_micros(due.0);
-            let timer = self.machine.set_host_timer(moment, sleepers::pool_key(self.route.id));
+            let timer = self.machine.set_host_timer(moment, sleepers::pool_key(self.slot));
             self.nudge.set(Some(timer));
         }
         result
@@ -307,7 +372,7 @@ impl RoutePool {
     #[cold]
     fn act(&self, action: Action<Box<Server>>) {
         let worker = self.worker();
-        let Some(pool) = worker.known_pool(self.route.id) else { return };
+        let pool = self.this.upgrade().expect("it is being used");
         match action {
             Action::Hand(who, server) => {
                 server.io.unwatch();
@@ -347,7 +412,7 @@ impl RoutePool {
                         Says::Yield { item: Item::Server(Box::new((*server).park())), answers }
                     }
                 };
-                worker.router.say(ToRouter::Pool { worker: worker.id, route: self.route.id, says });
+                worker.router.say(ToRouter::Pool { worker: worker.id, pool: self.id(), says });
             }
         }
     }

@@ -3,7 +3,6 @@
 use crate::client::fault::Fault;
 use crate::client::{self, Client, Wake};
 use crate::log::{Who, log_error, log_info};
-use crate::rules::RouteId;
 use crate::server::Server;
 use crate::worker::lease::{Lease, Permit};
 use crate::worker::{ClientCard, Rest, Worker};
@@ -30,9 +29,9 @@ pub fn server_key(slot: u64) -> HostKey {
     slot << KIND_BITS | SERVER
 }
 
-/// The host key of a route's pool.
-pub fn pool_key(route: RouteId) -> HostKey {
-    route.0 << KIND_BITS | POOL
+/// The host key of a pool.
+pub fn pool_key(slot: u64) -> HostKey {
+    slot << KIND_BITS | POOL
 }
 
 /// Tells a worker about its sleepers.
@@ -46,7 +45,8 @@ impl Host for Dispatcher {
             CLIENT => worker.rouse_client(number, why),
             SERVER => worker.rouse_server(number),
             _ => {
-                if let Some(pool) = worker.known_pool(RouteId(number)) {
+                let pool = worker.pools.borrow().get(number).map(Rc::clone);
+                if let Some(pool) = pool {
                     pool.nudged();
                 }
             }

@@ -54,6 +54,17 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// Changes the TCP options of connections accepted from now on; nothing happens on a UNIX socket.
+    ///
+    /// # Errors
+    /// The kernel's, of the first option it refuses.
+    pub fn set_tcp_options(&self, options: &TcpOptions) -> io::Result<()> {
+        match &self.kind {
+            Kind::Tcp(listener) => options.apply(listener),
+            Kind::Unix(_) => Ok(()),
+        }
+    }
+
     /// Listens on `address`. Port 0 takes a free one, which [`Listener::port`] tells.
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use std::time::Duration;
 pub struct Keepalive {
     /// Silence before the first probe (TCP_KEEPIDLE).
     pub idle: Duration,
-    /// Time between probes (TCP_KEEPINTVL).
+    /// Time between probes (TCP_KEEPINTVL); zero: as it is.
     pub interval: Duration,
-    /// Unanswered probes before the connection is given up (TCP_KEEPCNT).
+    /// Unanswered probes before the connection is given up (TCP_KEEPCNT); zero: as it is.
     pub probes: u32,
     /// Longest time sent bytes may stay unacknowledged (TCP_USER_TIMEOUT); `None`: the system's default.
     pub user_timeout: Option<Duration>,
@@ -38,11 +38,14 @@ impl TcpOptions {
         if self.nodelay {
             socket.set_tcp_nodelay(true)?;
         }
-        let Some(keepalive) = self.keepalive else { return Ok(()) };
-        let probe = TcpKeepalive::new()
-            .with_time(keepalive.idle)
-            .with_interval(keepalive.interval)
-            .with_retries(keepalive.probes.max(1));
+        let Some(keepalive) = self.keepalive else { return socket.set_keepalive(false) };
+        let mut probe = TcpKeepalive::new().with_time(keepalive.idle);
+        if !keepalive.interval.is_zero() {
+            probe = probe.with_interval(keepalive.interval);
+        }
+        if keepalive.probes > 0 {
+            probe = probe.with_retries(keepalive.probes);
+        }
         socket.set_tcp_keepalive(&probe)?;
         if keepalive.user_timeout.is_some() {
             socket.set_tcp_user_timeout(keepalive.user_timeout)?;

@@ -197,11 +197,24 @@ impl ServerTls {
     }
 }
 
+impl fmt::Debug for ServerTls {
+    /// Keys are nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerTls")
+    }
+}
+
 /// How connections are made over TLS. Cheap to clone, may be sent to any machine.
 #[derive(Clone)]
 pub struct ClientTls {
     context: Arc<SslContext>,
     verify: ServerVerify,
+}
+
+impl fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientTls").field("verify", &self.verify).finish_non_exhaustive()
+    }
 }
 
 impl ClientTls {

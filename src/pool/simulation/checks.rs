@@ -1,6 +1,6 @@
 //! What the simulation checks: after every step, whenever somebody is served, and at the end.
 
-use super::{Client, Doing, Event, ROUTE, World, id};
+use super::{Client, Doing, Event, POOL, World, id};
 use crate::pool::permits::{Item, REFRESH, TOLERANCE, Tick, ToRouter, ToWorker};
 use crate::pool::{Answer, Pool, WaiterId};
 use std::collections::VecDeque;
@@ -76,9 +76,9 @@ impl World {
         let alive = u64::from(idle + in_use + servers + closing);
         assert_eq!(self.born - self.dead, alive, "no server is lost, none is in two places");
         if self.size > 0 {
-            let (free, _) = self.router.count(ROUTE).expect("the route is there");
+            let (free, _) = self.router.count(POOL).expect("the route is there");
             let all = idle + in_use + dialing + servers + permits + free;
-            assert_eq!(all, self.size + self.router.debt(ROUTE), "permits are neither made nor lost");
+            assert_eq!(all, self.size + self.router.debt(POOL), "permits are neither made nor lost");
             if self.to_router.iter().all(VecDeque::is_empty) && self.to_worker.iter().all(VecDeque::is_empty)
             {
                 self.check_agreed(idle + free);
@@ -100,11 +100,11 @@ impl World {
             "nobody waits while a server rests or a permit is free"
         );
         assert!(
-            self.router.debt(ROUTE) == 0 || at_rest == 0 || moment,
+            self.router.debt(POOL) == 0 || at_rest == 0 || moment,
             "nothing rests while the route holds too much"
         );
         for (worker, pool) in self.pools.iter().enumerate() {
-            let (held, claim, call) = self.router.view(ROUTE, id(worker));
+            let (held, claim, call) = self.router.view(POOL, id(worker));
             assert_eq!(held, pool.idle() as u32 + pool.attached() + pool.dialing(), "worker {worker} holds");
             assert_eq!(claim, pool.claim, "worker {worker} claims");
             assert_eq!(call, pool.call, "worker {worker} is called");
@@ -118,7 +118,7 @@ impl World {
         });
         let oldest = waiting.min();
         // While a debt is paid, what comes free is nobody's.
-        let undisturbed = self.router.debt(ROUTE) == 0;
+        let undisturbed = self.router.debt(POOL) == 0;
         self.oldest = oldest.map(|(since, client)| match self.oldest {
             Some(known) if known.0 == client && known.1 == since && undisturbed => known,
             _ => (client, since, self.now),

@@ -6,11 +6,11 @@
 use super::{Permits, Resized, RouterEvent};
 use crate::pool::permits::{CallId, Claim, ClaimId, Item, Tick, ToRouter, ToWorker};
 use crate::router::WorkerId;
-use crate::rules::RouteId;
+use crate::rules::PoolId;
 
 type Script = &'static [(&'static str, &'static str)];
 
-const ROUTE: RouteId = RouteId(3);
+const POOL: PoolId = PoolId::numbered(3);
 
 #[test]
 fn the_longest_wait_is_served_first() {
@@ -180,8 +180,8 @@ fn the_size_may_change_while_permits_are_out() {
                 ("resize 3", "w0 gets permit for 2"),
             ],
         ),
-        ("from a limit to none there is no way", 2, &[("resize 0", "needs a new route")]),
-        ("nor back", 0, &[("resize 0", ""), ("resize 1", "needs a new route")]),
+        ("from a limit to none there is no way", 2, &[("resize 0", "needs a new pool")]),
+        ("nor back", 0, &[("resize 0", ""), ("resize 1", "needs a new pool")]),
     ];
     check_all(&cases);
 }
@@ -217,30 +217,30 @@ fn what_a_worker_held_comes_back_when_it_ends() {
 }
 
 #[test]
-fn routes_have_nothing_to_do_with_each_other() {
-    let (here, there, nowhere) = (RouteId(1), RouteId(2), RouteId(3));
+fn pools_have_nothing_to_do_with_each_other() {
+    let (here, there, nowhere) = (PoolId::numbered(1), PoolId::numbered(2), PoolId::numbered(3));
     let mut router: Permits<String> = Permits::new();
-    router.add_route(here, 1);
-    router.add_route(there, 1);
-    let mut hear = |route, claim| {
+    router.add_pool(here, 1);
+    router.add_pool(there, 1);
+    let mut hear = |pool, claim| {
         let mut out = Vec::new();
         let claim = Claim { id: ClaimId(claim), since: Tick(claim) };
-        router.heard(WorkerId(0), route, ToRouter::Want(claim), &mut out);
-        out.into_iter().map(|event| event.route).collect::<Vec<_>>()
+        router.heard(WorkerId(0), pool, ToRouter::Want(claim), &mut out);
+        out.into_iter().map(|event| event.pool).collect::<Vec<_>>()
     };
     assert_eq!(hear(here, 0), [here]);
     assert_eq!(hear(here, 1), []);
     assert_eq!(hear(there, 0), [there]);
     assert_eq!(hear(nowhere, 0), []);
     assert_eq!((router.count(here), router.count(nowhere)), (Some((0, 1)), None));
-    router.remove_route(here);
+    router.remove_pool(here);
     assert_eq!(router.count(here), None);
 }
 
 fn check_all(cases: &[(&str, u32, Script)]) {
     for (name, size, script) in cases {
         let mut router = Permits::new();
-        router.add_route(ROUTE, *size);
+        router.add_pool(POOL, *size);
         for (step, says) in *script {
             let words: Vec<&str> = step.split_whitespace().collect();
             assert_eq!(play(&mut router, &words).join(", "), *says, "{name}: {step}");
@@ -252,9 +252,9 @@ fn play(router: &mut Permits<String>, words: &[&str]) -> Vec<String> {
     let mut out = Vec::new();
     let says = match *words {
         ["resize", size] => {
-            let resized = router.resize(ROUTE, u32::try_from(number(size)).expect("small"), &mut out);
-            if resized == Resized::NeedsNewRoute {
-                return vec!["needs a new route".to_owned()];
+            let resized = router.resize(POOL, u32::try_from(number(size)).expect("small"), &mut out);
+            if resized == Resized::NeedsNewPool {
+                return vec!["needs a new pool".to_owned()];
             }
             None
         }
@@ -275,7 +275,7 @@ fn play(router: &mut Permits<String>, words: &[&str]) -> Vec<String> {
         _ => panic!("no such step: {words:?}"),
     };
     if let Some((worker, says)) = says {
-        router.heard(worker_id(worker), ROUTE, says, &mut out);
+        router.heard(worker_id(worker), POOL, says, &mut out);
     }
     out.into_iter().map(|RouterEvent { worker, says, .. }| format!("w{} {}", worker.0, told(says))).collect()
 }
