@@ -6,7 +6,7 @@ use crate::options::{global, listen, logging, rule, storage, tls};
 use crate::source::Position;
 
 /// One directive with its value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     /// Its row.
     pub(crate) opt: &'static Opt,
@@ -39,7 +39,7 @@ pub(crate) enum BlockName {
 }
 
 /// One `{ ... }`, or the whole file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Block {
     pub(crate) kind: Kind,
     /// The word that opens it.

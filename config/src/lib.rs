@@ -16,7 +16,9 @@
 mod address;
 mod affinity;
 mod ast;
+mod describe;
 mod diagnostic;
+mod diff;
 mod fuzz;
 mod hba;
 mod hba_match;
@@ -26,20 +28,27 @@ mod matching;
 mod model;
 mod option;
 mod options;
+mod overrides;
 mod parser;
+mod reload;
 mod render;
 mod resolve;
+mod settings;
 mod source;
 mod value;
+mod written;
 
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
+pub use diff::{Change, Difference, diff};
 pub use fuzz::fuzz_config;
 pub use hba::{Hba, HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
 pub use matching::Client;
 pub use model::*;
 pub use option::{Check, Effect, Fallback, Opt, Reload, Ty};
 pub use options::{not_effective_table, sections};
+pub use overrides::Override;
 pub use render::options_markdown;
+pub use settings::{Origin, Setting};
 pub use source::{
     FILE_BYTES_MAX, FileLoader, INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, MemoryLoader, Position,
 };
@@ -61,6 +70,6 @@ pub struct Outcome {
 pub fn parse(loader: &dyn Loader, entry: &str) -> Outcome {
     let mut sink = diagnostic::Sink::default();
     let root = parser::parse(loader, entry, &mut sink);
-    let config = resolve::resolve(&root, loader, &mut sink);
+    let config = resolve::resolve(root, loader, &mut sink);
     Outcome { config, diagnostics: sink.into_found() }
 }

@@ -1,5 +1,6 @@
 //! From a client to its rule: the order in which rules are tried, and the test each makes.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
@@ -87,8 +88,8 @@ fn address_fits(range: &AddressRange, who: &Client<'_>) -> bool {
 /// By creation when `sequential` routing is on. Otherwise the more parts a rule names the earlier it comes,
 /// a database counting more than everything else together, and so on down; equal rules keep creation order,
 /// so of exact duplicates the first one wins.
-pub(crate) fn order(rules: &[Rule], sequential: Sequential) -> Vec<usize> {
-    let mut keyed: Vec<(usize, Key<'_>)> = rules.iter().map(key).enumerate().collect();
+pub(crate) fn order<R: Borrow<Rule>>(rules: &[R], sequential: Sequential) -> Vec<usize> {
+    let mut keyed: Vec<(usize, Key<'_>)> = rules.iter().map(|rule| key(rule.borrow())).enumerate().collect();
     if sequential == Sequential::No {
         keyed.sort_by(|(_, a), (_, b)| compare(a, b));
     }

@@ -54,6 +54,8 @@ pub enum Ty {
     Size,
     /// A quoted string.
     Text,
+    /// A quoted string that is never shown: settings, differences and logs have `***` in its place.
+    Secret,
     /// A quoted string; the directive may be repeated.
     Texts,
     /// A quoted string or the bare word `default`; the directive may be repeated.
@@ -116,6 +118,7 @@ impl fmt::Display for Ty {
             Ty::Int(Check::NonNegative(_)) => f.write_str("number, not negative"),
             Ty::Size => f.write_str("size"),
             Ty::Text => f.write_str("string"),
+            Ty::Secret => f.write_str("string, never shown"),
             Ty::Texts => f.write_str("string, repeatable"),
             Ty::TextsOrDefault => f.write_str("string or default, repeatable"),
             Ty::CountOrAuto => f.write_str("number or \"auto\""),

@@ -155,7 +155,7 @@ impl Parser<'_, '_, '_> {
             (Ty::Bool | Ty::DeprecatedBool, Token::Keyword("no")) => Value::Flag(false),
             (Ty::Int(_) | Ty::DeprecatedInt | Ty::Size | Ty::CountOrAuto, Token::Number(n))
             | (Ty::Size, Token::Size(n)) => Value::Number(*n),
-            (Ty::Text | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto, Token::Text(text)) => {
+            (Ty::Text | Ty::Secret | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto, Token::Text(text)) => {
                 Value::Text(std::mem::take(text))
             }
             (Ty::TextsOrDefault, Token::Keyword("default")) => Value::Default,
@@ -325,7 +325,7 @@ fn expected(ty: Ty) -> &'static [&'static str] {
         Ty::Bool | Ty::DeprecatedBool => &["yes", "no"],
         Ty::Int(_) | Ty::DeprecatedInt => &["NUMBER"],
         Ty::Size => &["NUMBER", "SIZE_NUMBER"],
-        Ty::Text | Ty::Texts => &["STRING"],
+        Ty::Text | Ty::Secret | Ty::Texts => &["STRING"],
         Ty::TextsOrDefault => &["STRING", "default"],
         Ty::CountOrAuto => &["STRING", "NUMBER"],
         Ty::Word(words) => words,

@@ -1,6 +1,8 @@
 //! The process: command line, configuration, log, and then the system machine.
 
-use crate::cli::{self, Build, Cli, Options, Stdout, Task, Usage, Verbosity};
+mod tls;
+
+use crate::cli::{self, Background, Build, Cli, Options, Stdout, Task, Usage, Verbosity};
 use crate::log::{self, Guard, LogHandle, Who, log_error, log_info};
 use crate::rules::Rules;
 use crate::system;
@@ -8,7 +10,7 @@ use crate::worker::context::Shared;
 use machinarium::dns::Resolver;
 use machinarium::offload::Offload;
 use machinarium::{Machine, signal};
-use odyssey_config::{Config, FileLoader, Level};
+use odyssey_config::{Config, FileLoader, Level, Override};
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::Path;
@@ -92,19 +94,16 @@ fn read(path: &Path) -> Result<Config, Failed> {
 
 /// What the command line says goes before the file.
 fn apply(options: &Options, config: &mut Config) {
-    if options.stdout == Stdout::Always {
-        config.global.log_to_stdout = true;
+    if options.background == Background::Never {
+        config.override_with(Override::Foreground);
     }
-    let on = match options.verbosity {
-        Verbosity::AsConfigured => return,
-        Verbosity::Silent => false,
-        Verbosity::Verbose => true,
-    };
-    let global = &mut config.global;
-    (global.log_debug, global.log_session, global.log_query, global.log_stats) = (on, on, on, on);
-    for rule in &mut config.rules {
-        let rule = Arc::make_mut(rule);
-        (rule.log_debug, rule.log_query) = (on, on);
+    if options.stdout == Stdout::Always {
+        config.override_with(Override::LogToStdout);
+    }
+    match options.verbosity {
+        Verbosity::AsConfigured => {}
+        Verbosity::Silent => config.override_with(Override::Silent),
+        Verbosity::Verbose => config.override_with(Override::Verbose),
     }
 }
 
@@ -117,19 +116,16 @@ fn open_log(config: &Config) -> Result<(LogHandle, Guard), Failed> {
 
 fn run(config: Config, log: LogHandle) -> Result<(), Failed> {
     let who = Who::default();
-    let rules = Rules::first(config).map_err(|faults| {
-        for fault in faults {
-            log_error!(&who, "tls", "{fault}");
-        }
-        Failed
-    })?;
-    let global = &rules.config.global;
+    let listener_tls: Result<Arc<[_]>, Failed> = config.listens.iter().map(tls::of_listener).collect();
+    let storage_tls: Result<Arc<[_]>, Failed> =
+        config.storages.iter().map(|storage| tls::of_storage(storage)).collect();
+    let global = &config.global;
     let threads = usize::try_from(global.resolvers).unwrap_or(1);
     let resolver = Resolver::new(threads, global.dns_cache_ttl);
     let offload = Offload::new("offload", OFFLOAD_THREADS, OFFLOAD_QUEUE);
-    let rules = Arc::new(rules);
+    let rules = Arc::new(Rules { version: 1, config });
     let spec = system::spec("system", &rules);
-    let shared = Shared { rules, resolver, offload };
+    let shared = Shared { rules, resolver, offload, listener_tls: listener_tls?, storage_tls: storage_tls? };
     let ended = Rc::new(Cell::new(None));
     let outcome = Rc::clone(&ended);
     let machine = Machine::run_here(&spec, move |co| outcome.set(Some(system::run(co, shared, &log))));

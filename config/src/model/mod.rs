@@ -25,6 +25,7 @@ pub use storage::{
 
 use crate::hba::Hba;
 use crate::source::Position;
+use crate::written::Written;
 use std::sync::Arc;
 
 /// A whole configuration that passed every check.
@@ -50,6 +51,8 @@ pub struct Config {
     pub not_effective: Vec<NotEffective>,
     /// Decisions taken on the operator's behalf (a switch turned off, a default made concrete), for the log.
     pub notes: Vec<String>,
+    /// The text all of it was made of. Equal configurations may have been written differently.
+    pub(crate) written: Written,
 }
 
 /// `shared_pool "NAME" { pool_size N }`.

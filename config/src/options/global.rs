@@ -47,7 +47,7 @@ table! {
     CANCEL_MAX_INFLIGHT = "cancel_max_inflight", Int(Int32), Computed("2 * `workers`"), Restart, NotYet(NO_CANCEL_QUEUE), "Cancels in progress at once.";
     DNS_CACHE_TTL = "dns_cache_ttl", Int(Int32), Number(30_000), Restart, NotYet("resolved names are not cached yet"), "Milliseconds a resolved name is kept.";
     GROUP_CHECKER_INTERVAL = "group_checker_interval", Int(Int32), Number(7000), Restart, NotYet("group members are not looked up yet"), "Milliseconds between group membership queries.";
-    HBA_FILE = "hba_file", Ty::Text, Unset, Restart, NotYet("host based authentication records are checked, not enforced"), "File of host based authentication records.";
+    HBA_FILE = "hba_file", Ty::Text, Unset, Applied, Full, "File of host based authentication records.";
     VIRTUAL_PROCESSING = "virtual_processing", Bool, Flag(false), Restart, NotYet("every query goes to a server"), "Answer some SHOW and SET without a server.";
     VIRTUAL_TRANSACTION = "virtual_transaction", Bool, Flag(true), Restart, NotYet("every query goes to a server"), "Keep a bare BEGIN back until the next query.";
     SMART_SEARCH_PATH_ENQUOTING = "smart_search_path_enquoting", Bool, Flag(false), Applied, NotYet("parameters are not replayed yet"), "Leave an already well-formed `search_path` unquoted when it is given to a server.";

@@ -18,7 +18,7 @@ table! {
     LOG_SYSLOG_IDENT = "log_syslog_ident", Ty::Text, Unset, Restart, NotYet(NO_SYSLOG), "Name in syslog.";
     LOG_SYSLOG_FACILITY = "log_syslog_facility", Ty::Text, Text("daemon"), Restart, NotYet(NO_SYSLOG), "`daemon`, `user`, or `local0` to `local7`; anything else is `daemon`.";
     LOG_DEBUG = "log_debug", Bool, Flag(false), Applied, Full, "Debug messages.";
-    LOG_CONFIG = "log_config", Bool, Flag(false), Applied, NotYet("the configuration is not printed yet"), "Print the configuration at start and the rules at reload.";
+    LOG_CONFIG = "log_config", Bool, Flag(false), Applied, Full, "Print the configuration at start and the rules at reload.";
     LOG_SESSION = "log_session", Bool, Flag(true), Applied, Full, "Messages when clients and servers connect and leave.";
     LOG_QUERY = "log_query", Bool, Flag(false), Applied, Full, "Log the text of queries.";
     LOG_STATS = "log_stats", Bool, Flag(true), Applied, NotYet(NO_STATS), "Log statistics periodically.";

@@ -13,7 +13,7 @@ const NO_PREPARED: &str = "prepared statements are not kept yet";
 
 table! {
     AUTHENTICATION = "authentication", Ty::Text, Required, NewClients, Full, "`none`, `block`, `clear_text`, `md5`, `scram-sha-256`, `cert` or `external`.";
-    PASSWORD = "password", Ty::Text, Unset, NewClients, Full, "The client's secret: plain text, `md5...` or a SCRAM verifier; also a fallback for the server's login.";
+    PASSWORD = "password", Ty::Secret, Unset, NewClients, Full, "The client's secret: plain text, `md5...` or a SCRAM verifier; also a fallback for the server's login.";
     AUTH_COMMON_NAME = "auth_common_name", TextsOrDefault, Unset, NewClients, NotYet(NO_CERT), "Certificate names `cert` accepts; the bare word `default` is the rule's user name.";
     AUTH_QUERY = "auth_query", Ty::Text, Unset, NewClients, NotYet(NO_AUTH_QUERY), "SQL that returns a user and its secret; needs the next two.";
     AUTH_QUERY_USER = "auth_query_user", Ty::Text, Unset, NewClients, NotYet(NO_AUTH_QUERY), "User whose internal route `auth_query` runs by.";
@@ -29,7 +29,7 @@ table! {
     STORAGE = "storage", Ty::Text, Required, NewClients, Full, "Storage the servers are in.";
     STORAGE_DB = "storage_db", Ty::Text, Unset, NewClients, Full, "Database at the server instead of the client's.";
     STORAGE_USER = "storage_user", Ty::Text, Unset, NewClients, Full, "User at the server instead of the client's.";
-    STORAGE_PASSWORD = "storage_password", Ty::Text, Unset, NewClients, Full, "Password at the server, preferred over `password`.";
+    STORAGE_PASSWORD = "storage_password", Ty::Secret, Unset, NewClients, Full, "Password at the server, preferred over `password`.";
     CLIENT_MAX = "client_max", Int(Range(1, I32_MAX)), Unset, NewClients, Full, "Clients per route; each actual database and user pair counts for itself.";
     CLIENT_FWD_ERROR = "client_fwd_error", Bool, Flag(false), NewClients, Full, "Give the server's error at login to the client.";
     CLIENT_SHOW_ID = "client_show_id", Bool, Flag(true), NewClients, Full, "Put the client's id into error texts sent to it.";
@@ -50,7 +50,7 @@ table! {
     POOL_RESET_TIMEOUT_MS = "pool_reset_timeout_ms", Int(NonNegative(U64_MAX)), Number(1000), NewClients, Full, "Milliseconds each step of cleaning a server may take; 0 is no limit.";
     POOL_RESERVE_PREPARED_STATEMENT = "pool_reserve_prepared_statement", Bool, Flag(true), NewClients, NotYet(NO_PREPARED), "Prepared statements in transaction and statement pooling.";
     POOL_PIN_ON_LISTEN = "pool_pin_on_listen", Bool, Flag(false), NewClients, NotYet("LISTEN does not keep the server"), "Keep the server after LISTEN.";
-    POOL_ATTACH_CHECK = "pool_attach_check", Bool, Flag(true), NewClients, NotYet("closed servers are noticed by the event loop alone"), "Look at an idle server's socket before it is lent.";
+    POOL_ATTACH_CHECK = "pool_attach_check", Bool, Flag(true), NewClients, Ignored("an idle server is always watched, at no cost"), "Look at an idle server's socket before it is lent.";
     POOL_ACQUIRE_FAIL_FAST = "pool_acquire_fail_fast", Bool, Flag(false), NewClients, NotYet("storages use their first endpoint"), "With several endpoints, ask each once before waiting.";
     POOL_NOTICE_AFTER_WAITING_MS = "pool_notice_after_waiting_ms", Int(NonNegative(U64_MAX)), Unset, NewClients, NotYet("waiting clients get no notice yet"), "Milliseconds of waiting after which the client gets a NOTICE.";
     POOL_CLIENT_IDLE_TIMEOUT = "pool_client_idle_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, NotYet(NO_IDLE), "Session pooling: seconds after which an idle client is dropped; 0 is never.";
@@ -92,6 +92,6 @@ pub(crate) mod credentials {
     use super::{NO_LDAP, NotYet, Opt, Reload, Required, Ty, table};
     table! {
         USERNAME = "ldap_storage_username", Ty::Text, Required, NewClients, NotYet(NO_LDAP), "User at the server.";
-        PASSWORD = "ldap_storage_password", Ty::Text, Required, NewClients, NotYet(NO_LDAP), "Password at the server.";
+        PASSWORD = "ldap_storage_password", Ty::Secret, Required, NewClients, NotYet(NO_LDAP), "Password at the server.";
     }
 }

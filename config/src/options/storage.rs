@@ -53,7 +53,7 @@ pub(crate) mod ldap {
         LDAPPREFIX = "ldapprefix", Ty::Text, Text(""), NewClients, NotYet(WHY), "Put before the user name in a simple bind.";
         LDAPSUFFIX = "ldapsuffix", Ty::Text, Text(""), NewClients, NotYet(WHY), "Put behind the user name in a simple bind.";
         LDAPBINDDN = "ldapbinddn", Ty::Text, Unset, NewClients, NotYet(WHY), "Who searches; without it nobody in particular.";
-        LDAPBINDPASSWD = "ldapbindpasswd", Ty::Text, Unset, NewClients, NotYet(WHY), "The searcher's password.";
+        LDAPBINDPASSWD = "ldapbindpasswd", Ty::Secret, Unset, NewClients, NotYet(WHY), "The searcher's password.";
         LDAPSEARCHATTRIBUTE = "ldapsearchattribute", Ty::Text, Text("uid"), NewClients, NotYet(WHY), "Attribute that holds the user name.";
         LDAPSEARCHFILTER = "ldapsearchfilter", Ty::Text, Unset, NewClients, NotYet(WHY), "Filter added to the search.";
         LDAPSCOPE = "ldapscope", Ty::Text, Unset, Never, NotYet(WHY), "Accepted; searches cover the subtree.";

@@ -9,9 +9,9 @@ pub(crate) mod listen {
     use super::{Full, NotYet, Opt, Reload, Text, Ty, Unset, table};
     table! {
         TLS = "tls", Ty::Text, Text("disable"), Applied, Full, "`disable`, `allow`, `prefer`, `require`, `verify_ca` or `verify_full`.";
-        TLS_CA_FILE = "tls_ca_file", Ty::Text, Unset, Restart, Full, "Authorities that sign clients' certificates.";
-        TLS_KEY_FILE = "tls_key_file", Ty::Text, Unset, Restart, Full, "Our private key.";
-        TLS_CERT_FILE = "tls_cert_file", Ty::Text, Unset, Restart, Full, "Our certificate chain.";
+        TLS_CA_FILE = "tls_ca_file", Ty::Text, Unset, Applied, Full, "Authorities that sign clients' certificates.";
+        TLS_KEY_FILE = "tls_key_file", Ty::Text, Unset, Applied, Full, "Our private key.";
+        TLS_CERT_FILE = "tls_cert_file", Ty::Text, Unset, Applied, Full, "Our certificate chain.";
         TLS_PROTOCOLS = "tls_protocols", Ty::Text, Unset, Restart, NotYet("the TLS library chooses the protocol version"), "Protocol versions to allow.";
     }
 }

@@ -21,33 +21,40 @@ use crate::model::{Config, LdapEndpoint, NotEffective, Rule, Secret, SharedPool}
 use crate::options::{global as opt, storage::ldap, storage::shared_pool};
 use crate::source::{Loader, system_text};
 use crate::value;
+use crate::written::Written;
 use std::sync::Arc;
 
 /// Where stages report to.
 pub(crate) struct Cx<'a> {
-    pub(crate) loader: &'a dyn Loader,
     pub(crate) sink: &'a mut Sink,
     pub(crate) notes: Vec<String>,
     pub(crate) not_effective: Vec<NotEffective>,
 }
 
 /// Makes the configuration; `None` when any error was reported, now or while parsing.
-pub(crate) fn resolve(root: &Block, loader: &dyn Loader, sink: &mut Sink) -> Option<Config> {
-    structure::misplaced(root, sink);
+pub(crate) fn resolve(root: Block, loader: &dyn Loader, sink: &mut Sink) -> Option<Config> {
+    structure::misplaced(&root, sink);
     if sink.errors() > 0 {
         return None;
     }
-    structure::check(root, sink);
+    structure::check(&root, sink);
     if sink.errors() > 0 {
         return None;
     }
-    let mut cx = Cx { loader, sink, notes: Vec::new(), not_effective: Vec::new() };
-    effect::collect(root, &mut cx);
-    let config = build(root, &mut cx);
+    let mut cx = Cx { sink, notes: Vec::new(), not_effective: Vec::new() };
+    effect::collect(&root, &mut cx);
+    let config = build(root, |root, cx| hba(root, loader, cx), &mut cx);
     (cx.sink.errors() == 0).then_some(config)
 }
 
-fn build(root: &Block, cx: &mut Cx<'_>) -> Config {
+/// Everything but the shape of the file; `hba` knows the records.
+pub(crate) fn build(
+    root: Block,
+    hba: impl FnOnce(&Block, &mut Cx<'_>) -> Option<hba::Hba>,
+    cx: &mut Cx<'_>,
+) -> Config {
+    let written = Written::new(root);
+    let root = written.root();
     let shared_pools = root.of(Kind::SharedPool).map(shared_pool).collect();
     let global = global::convert(root, cx);
     let hba = hba(root, cx);
@@ -91,14 +98,15 @@ fn build(root: &Block, cx: &mut Cx<'_>) -> Config {
         shared_pools,
         ldap_endpoints,
         hba,
+        written: written.clone(),
         not_effective: std::mem::take(&mut cx.not_effective),
         notes: std::mem::take(&mut cx.notes),
     }
 }
 
-fn hba(root: &Block, cx: &mut Cx<'_>) -> Option<hba::Hba> {
+fn hba(root: &Block, loader: &dyn Loader, cx: &mut Cx<'_>) -> Option<hba::Hba> {
     let path = root.text(&opt::HBA_FILE)?;
-    match cx.loader.load(path) {
+    match loader.load(path) {
         Ok(text) => Some(hba::parse(path, &text, cx.sink)),
         Err(error) => {
             let message = format!("failed to open hba config file '{path}': {}", system_text(&error));
