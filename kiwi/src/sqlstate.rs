@@ -59,6 +59,8 @@ impl SqlState {
     pub const IDLE_SESSION_TIMEOUT: SqlState = SqlState(*b"57P05");
     /// 58000: an error outside of the database system.
     pub const SYSTEM_ERROR: SqlState = SqlState(*b"58000");
+    /// F0000: the configuration file cannot be used.
+    pub const CONFIG_FILE_ERROR: SqlState = SqlState(*b"F0000");
     /// XX000: an internal error.
     pub const INTERNAL_ERROR: SqlState = SqlState(*b"XX000");
 

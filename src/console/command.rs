@@ -12,10 +12,14 @@ use std::fmt;
 pub enum Command {
     /// `SHOW name`.
     Show(Show),
+    /// `SHOW CONFIG DIFF`.
+    ShowConfigDiff,
     /// `KILL_CLIENT id`.
     KillClient(ClientId),
     /// `RELOAD`.
     Reload,
+    /// `RELOAD DRY RUN`.
+    ReloadDryRun,
     /// `PAUSE`; an argument is ignored.
     Pause,
     /// `RESUME`.
@@ -29,6 +33,8 @@ pub enum Command {
 pub enum Show {
     /// Clients, one row each.
     Clients,
+    /// Process-wide settings, one row each.
+    Config,
     /// Command list, as a notice.
     Help,
     /// Whether PAUSE is on.
@@ -53,8 +59,9 @@ pub enum Show {
 
 impl Show {
     /// Every name, in the order of SHOW HELP.
-    pub const ALL: [(&'static str, Show); 11] = [
+    pub const ALL: [(&'static str, Show); 12] = [
         ("clients", Show::Clients),
+        ("config", Show::Config),
         ("help", Show::Help),
         ("is_paused", Show::IsPaused),
         ("listen", Show::Listen),
@@ -123,9 +130,9 @@ impl Command {
     /// The command's first word.
     pub fn verb(self) -> Verb {
         match self {
-            Command::Show(_) => Verb::Show,
+            Command::Show(_) | Command::ShowConfigDiff => Verb::Show,
             Command::KillClient(_) => Verb::KillClient,
-            Command::Reload => Verb::Reload,
+            Command::Reload | Command::ReloadDryRun => Verb::Reload,
             Command::Pause => Verb::Pause,
             Command::Resume => Verb::Resume,
             Command::Set => Verb::Set,
@@ -157,8 +164,20 @@ pub fn parse(text: &str) -> Result<Command, BadCommand> {
     let verb = words.next().and_then(Verb::named).ok_or(BadCommand { verb: None })?;
     let bad = BadCommand { verb: Some(verb) };
     match verb {
-        Verb::Show => words.next().and_then(Show::named).map(Command::Show).ok_or(bad),
+        Verb::Show => match words.next().and_then(Show::named) {
+            Some(Show::Config) if words.next_is("diff") => Ok(Command::ShowConfigDiff),
+            Some(show) => Ok(Command::Show(show)),
+            None => Err(bad),
+        },
         Verb::KillClient => words.next().and_then(|id| id.parse().ok()).map(Command::KillClient).ok_or(bad),
+        // Half of it must not do what the whole of it only looks at.
+        Verb::Reload if words.next_is("dry") => {
+            if words.next_is("run") {
+                Ok(Command::ReloadDryRun)
+            } else {
+                Err(bad)
+            }
+        }
         Verb::Reload => Ok(Command::Reload),
         Verb::Pause => Ok(Command::Pause),
         Verb::Resume => Ok(Command::Resume),
@@ -173,6 +192,10 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
+    fn next_is(&mut self, word: &str) -> bool {
+        self.next().is_some_and(|next| next.eq_ignore_ascii_case(word))
+    }
+
     /// The next word; `None` at the end and at anything that is not a word.
     fn next(&mut self) -> Option<&'a str> {
         loop {
@@ -202,6 +225,14 @@ mod tests {
         let bad = |verb| Err(BadCommand { verb });
         let cases = [
             ("show clients", Ok(Command::Show(Show::Clients))),
+            ("show config", Ok(Command::Show(Show::Config))),
+            ("SHOW CONFIG\n diff;", Ok(Command::ShowConfigDiff)),
+            ("show config different", Ok(Command::Show(Show::Config))),
+            ("reload dry run;", Ok(Command::ReloadDryRun)),
+            ("Reload Dry Run now", Ok(Command::ReloadDryRun)),
+            ("reload dry", bad(Some(Verb::Reload))),
+            ("reload dry walk", bad(Some(Verb::Reload))),
+            ("reload now", Ok(Command::Reload)),
             ("SHOW Pools;", Ok(Command::Show(Show::Pools))),
             ("  \n\tshow # why not\n  version_extended", Ok(Command::Show(Show::VersionExtended))),
             ("show version", Ok(Command::Show(Show::Version))),

@@ -23,12 +23,12 @@ use crate::base::ids::ClientId;
 use crate::cli::Build;
 use crate::stats::snapshot::Report;
 use command::{Command, Show};
-use kiwi::backend::errors::ErrorReply;
+use kiwi::backend::errors::{ErrorReply, Severity};
 use kiwi::backend::status::{ParameterStatus, TxStatus, write_ready};
 use kiwi::frontend::simple::Query;
 use kiwi::sqlstate::SqlState;
 use kiwi::tag::Frontend;
-use odyssey_config::{Config, Role, Rule};
+use odyssey_config::{Change, Config, Role, Rule};
 
 /// Longest error text in bytes, its prefix included.
 const ERROR_BYTES_MAX: usize = 511;
@@ -80,7 +80,9 @@ impl Show {
     pub fn needs(self) -> Needs {
         match self {
             Show::Clients | Show::Lists | Show::Pools | Show::Servers => Needs::Reports,
-            Show::Help | Show::IsPaused | Show::Listen | Show::Rules | Show::Storages => Needs::Nothing,
+            Show::Config | Show::Help | Show::IsPaused | Show::Listen | Show::Rules | Show::Storages => {
+                Needs::Nothing
+            }
             Show::Version | Show::VersionExtended => Needs::Nothing,
         }
     }
@@ -100,6 +102,10 @@ pub enum Step {
     },
     /// Gather [`Facts`] and send what [`Console::show`] makes of them.
     Show(Show),
+    /// Reload, then send what [`Console::reloaded`] or [`Console::not_reloaded`] makes of it.
+    Reload,
+    /// Find out what a reload would change, then send what [`Console::changes`] makes of it under this tag.
+    Changes(&'static str),
     /// End this client if there is one, then send [`Console::done`].
     KillClient(ClientId),
     /// The client says good-bye: close.
@@ -205,6 +211,34 @@ impl Console {
         self.error(SqlState::SYSTEM_ERROR, why, self.done())
     }
 
+    /// The answer to a [`Step::Reload`] that was done.
+    pub fn reloaded(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        table::complete(&mut out, "RELOAD");
+        write_ready(&mut out, TxStatus::Idle);
+        out
+    }
+
+    /// The answer when there is nothing to reload: each reason of `refusal` as a notice, then the error.
+    pub fn not_reloaded(&self, refusal: &[String]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for line in refusal {
+            let (severity, code) = (Severity::Notice, SqlState::CONFIG_FILE_ERROR);
+            ErrorReply { severity, code, message: line, detail: None, hint: None }.write_notice(&mut out);
+        }
+        let why = "RELOAD failed, nothing was changed";
+        out.extend(self.error(SqlState::CONFIG_FILE_ERROR, why, self.done()));
+        out
+    }
+
+    /// The answer to a [`Step::Changes`].
+    pub fn changes(&self, tag: &str, changes: &[Change]) -> Vec<u8> {
+        let mut out = Vec::new();
+        show::write_changes(&mut out, tag, changes);
+        write_ready(&mut out, TxStatus::Idle);
+        out
+    }
+
     fn query(&self, frame: &[u8]) -> Step {
         let Ok(Query { sql }) = Query::parse(frame) else {
             return self.refused(SqlState::SYNTAX_ERROR, "bad console command".to_owned());
@@ -221,7 +255,10 @@ impl Console {
             return self.refused(SqlState::INSUFFICIENT_PRIVILEGE, why);
         }
         match parsed {
+            Ok(Command::ShowConfigDiff) => Step::Changes("SHOW"),
             Ok(Command::Show(show)) => Step::Show(show),
+            Ok(Command::Reload) => Step::Reload,
+            Ok(Command::ReloadDryRun) => Step::Changes("RELOAD"),
             Ok(Command::KillClient(id)) => Step::KillClient(id),
             Ok(Command::Set) => {
                 let mut reply = Vec::new();
@@ -230,7 +267,7 @@ impl Console {
                 Step::Reply(reply)
             }
             // Understood, so that the rights are checked first, and not done by this release.
-            Ok(Command::Reload | Command::Pause | Command::Resume) | Err(_) => {
+            Ok(Command::Pause | Command::Resume) | Err(_) => {
                 self.refused(SqlState::SYNTAX_ERROR, format!("console command error: {text}"))
             }
         }

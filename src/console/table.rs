@@ -99,6 +99,16 @@ pub const fn flag<R>(name: &'static str, of: for<'r> fn(&'r R) -> Cell<'r>) -> C
 
 /// Appends the description, a row for each of `rows`, and the tag SHOW.
 pub fn write<'r, R: 'r>(out: &mut Vec<u8>, columns: &[Column<R>], rows: impl IntoIterator<Item = &'r R>) {
+    write_tagged(out, "SHOW", columns, rows);
+}
+
+/// As [`write`], under another tag.
+pub fn write_tagged<'r, R: 'r>(
+    out: &mut Vec<u8>,
+    tag: &str,
+    columns: &[Column<R>],
+    rows: impl IntoIterator<Item = &'r R>,
+) {
     const FITS: &str = "a table has a handful of columns, named here, and short values";
     let fields: Vec<_> = columns.iter().map(Column::field).collect();
     write_row_description(out, &fields).expect(FITS);
@@ -107,7 +117,7 @@ pub fn write<'r, R: 'r>(out: &mut Vec<u8>, columns: &[Column<R>], rows: impl Int
         let values: Vec<_> = values.iter().map(|value| value.as_deref().map(str::as_bytes)).collect();
         write_data_row(out, &values).expect(FITS);
     }
-    complete(out, "SHOW");
+    complete(out, tag);
 }
 
 /// Appends CommandComplete.

@@ -67,6 +67,7 @@ fn who_may_do_what() {
     let error = |text: &str| format!("E 42601 odyssey: c0123456789ab: console command error: {text}");
     let cases = [
         (Role::Stat, "reload", DENIED.to_owned()),
+        (Role::Stat, "reload dry run", DENIED.to_owned()),
         (Role::Stat, "kill_client c0123456789ab", DENIED.to_owned()),
         (Role::Stat, "kill_client", DENIED.to_owned()),
         (Role::Stat, "set x", DENIED.to_owned()),
@@ -75,7 +76,7 @@ fn who_may_do_what() {
         (Role::Stat, "select 1", error("select 1")),
         (Role::Admin, "", error("")),
         (Role::Admin, "kill_client", error("kill_client")),
-        (Role::Admin, "reload", error("reload")),
+        (Role::Admin, "reload dry", error("reload dry")),
         (Role::Admin, "drop servers", error("drop servers")),
         (Role::NotAllow, "show version", DENIED.to_owned()),
         (Role::NotAllow, "select 1", DENIED.to_owned()),
@@ -90,6 +91,13 @@ fn who_may_do_what() {
     let mut admin = console(Role::Admin);
     assert_eq!(admin.message(&query("kill_client c0123456789ab")), Step::KillClient(id()));
     assert_eq!(summary(&admin.done()), ["Z"]);
+    assert_eq!(admin.message(&query("reload")), Step::Reload);
+    assert_eq!(admin.message(&query("reload dry run")), Step::Changes("RELOAD"));
+    assert_eq!(console(Role::Stat).message(&query("show config diff")), Step::Changes("SHOW"));
+    assert_eq!(summary(&admin.reloaded()), ["C RELOAD", "Z"]);
+    let refusal = ["f:1:1: a".to_owned(), "f:2:1: b".to_owned()];
+    let told = "E F0000 odyssey: c0123456789ab: RELOAD failed, nothing was changed";
+    assert_eq!(summary(&admin.not_reloaded(&refusal)), ["N", "N", told, "Z"]);
     assert_eq!(replied(admin.message(&query("set a=b"))), ["C SET", "Z"]);
     assert_eq!(admin.message(&empty(b'X')), Step::End);
 }

@@ -1,19 +1,17 @@
 //! The process: command line, configuration, log, and then the system machine.
 
-mod tls;
-
-use crate::cli::{self, Background, Build, Cli, Options, Stdout, Task, Usage, Verbosity};
+use crate::cli::{self, Build, Cli, Options, Task, Usage};
 use crate::log::{self, Guard, LogHandle, Who, log_error, log_info};
 use crate::rules::Rules;
+use crate::rules::source::Source;
 use crate::system;
 use crate::worker::context::Shared;
 use machinarium::dns::Resolver;
 use machinarium::offload::Offload;
 use machinarium::{Machine, signal};
-use odyssey_config::{Config, FileLoader, Level, Override};
+use odyssey_config::{Config, Level};
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,24 +52,24 @@ fn serve(options: &Options) -> Result<(), Failed> {
     if options.task == Task::Serve {
         log_info!(&who, "startup", "Starting Odyssey");
     }
-    let mut config = read(&options.config)?;
+    let source = Source::of(options);
+    let config = read(&source)?;
     if options.task == Task::Check {
         log_info!(&who, "config", "config is valid");
         return Ok(());
     }
-    apply(options, &mut config);
     let (log, guard) = open_log(&config)?;
     log_info!(&who, "init", "{}", Build::current().start_line());
     log_info!(&who, "init", "using configuration file '{}'", options.config.display());
-    let ended = run(config, log);
+    let ended = run(config, source, log);
     drop(guard);
     ended
 }
 
 /// Reads the configuration; everything found is logged.
-fn read(path: &Path) -> Result<Config, Failed> {
+fn read(source: &Source) -> Result<Config, Failed> {
     let who = Who::default();
-    let outcome = odyssey_config::parse(&FileLoader, &path.to_string_lossy());
+    let outcome = source.read();
     for diagnostic in &outcome.diagnostics {
         for line in diagnostic.render().lines() {
             match diagnostic.level {
@@ -92,21 +90,6 @@ fn read(path: &Path) -> Result<Config, Failed> {
     Ok(config)
 }
 
-/// What the command line says goes before the file.
-fn apply(options: &Options, config: &mut Config) {
-    if options.background == Background::Never {
-        config.override_with(Override::Foreground);
-    }
-    if options.stdout == Stdout::Always {
-        config.override_with(Override::LogToStdout);
-    }
-    match options.verbosity {
-        Verbosity::AsConfigured => {}
-        Verbosity::Silent => config.override_with(Override::Silent),
-        Verbosity::Verbose => config.override_with(Override::Verbose),
-    }
-}
-
 fn open_log(config: &Config) -> Result<(LogHandle, Guard), Failed> {
     log::configure(log::Settings::from(&config.global)).map_err(|fault| {
         log_error!(&Who::default(), "init", "{fault}");
@@ -114,21 +97,25 @@ fn open_log(config: &Config) -> Result<(LogHandle, Guard), Failed> {
     })
 }
 
-fn run(config: Config, log: LogHandle) -> Result<(), Failed> {
+fn run(config: Config, source: Source, log: LogHandle) -> Result<(), Failed> {
     let who = Who::default();
-    let listener_tls: Result<Arc<[_]>, Failed> = config.listens.iter().map(tls::of_listener).collect();
-    let storage_tls: Result<Arc<[_]>, Failed> =
-        config.storages.iter().map(|storage| tls::of_storage(storage)).collect();
-    let global = &config.global;
+    let rules = Rules::first(config).map_err(|faults| {
+        for fault in faults {
+            log_error!(&who, "tls", "{fault}");
+        }
+        Failed
+    })?;
+    let global = &rules.config.global;
     let threads = usize::try_from(global.resolvers).unwrap_or(1);
     let resolver = Resolver::new(threads, global.dns_cache_ttl);
     let offload = Offload::new("offload", OFFLOAD_THREADS, OFFLOAD_QUEUE);
-    let rules = Arc::new(Rules { version: 1, config });
+    let rules = Arc::new(rules);
     let spec = system::spec("system", &rules);
-    let shared = Shared { rules, resolver, offload, listener_tls: listener_tls?, storage_tls: storage_tls? };
+    let shared = Shared { rules, resolver, offload };
     let ended = Rc::new(Cell::new(None));
     let outcome = Rc::clone(&ended);
-    let machine = Machine::run_here(&spec, move |co| outcome.set(Some(system::run(co, shared, &log))));
+    let machine =
+        Machine::run_here(&spec, move |co| outcome.set(Some(system::run(co, shared, source, &log))));
     if let Err(error) = machine {
         log_error!(&who, "system", "the system machine could not run: {error}");
         return Err(Failed);

@@ -4,6 +4,7 @@
 //! [`install`] comes first in `main`; from then on lines go to standard output in the built-in format. When the
 //! configuration is known (and the process has forked, if it will), [`configure`] starts the writer.
 
+pub mod config;
 pub mod context;
 pub mod format;
 mod json;

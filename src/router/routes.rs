@@ -7,6 +7,9 @@
 //!      └───────────────────────┴ no client and no server ────────┘
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use crate::client::fault::Fault;
 use crate::router::{Greeting, Holds, WorkerId};
 use crate::rules::{EndpointId, PoolId, Route, RouteId, RuleId, Rules};

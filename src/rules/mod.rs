@@ -4,11 +4,12 @@
 //! sent. A reload makes the next version out of the one in force and a new configuration; a rule or storage that
 //! did not change keeps its name, and what is known by that name (routes, pools, statistics) stays.
 
+pub mod source;
 pub mod tls;
 
 use machinarium::tls::config::{ClientTls, ServerTls};
 use odyssey_config::{Config, LdapEndpoint, Rule, SharedPool, Storage};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tls::TlsFault;
 
@@ -112,6 +113,13 @@ impl Rules {
     /// The names of its rules.
     pub fn rule_ids(&self) -> impl Iterator<Item = RuleId> {
         self.rules.iter().copied()
+    }
+
+    /// How many rules came and how many went between `before` and this version.
+    pub fn replaced(&self, before: &Rules) -> usize {
+        let (old, new): (HashSet<RuleId>, HashSet<RuleId>) =
+            (before.rule_ids().collect(), self.rule_ids().collect());
+        old.symmetric_difference(&new).count()
     }
 
     /// The storage of this name, if this version has it.

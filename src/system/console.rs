@@ -6,12 +6,13 @@ use crate::cli::Build;
 use crate::console::{ClientCounts, Console, Facts, Needs, Paused, Step};
 use crate::log::{Who, log_error};
 use crate::router::{RouterHandle, ToRouter, ToWorker, Visitor};
-use crate::rules::Rules;
 use crate::stats::snapshot::{ClientRow, ClientState, Report};
 use crate::system::census::Census;
+use crate::system::reload::{InForce, Plan, Refusal, Request};
 use kiwi::frame::{self, Limits};
 use machinarium::channel::{Sender, oneshot};
 use machinarium::{Co, Deadline, Io};
+use odyssey_config::Change;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,11 +20,13 @@ use std::sync::Arc;
 /// What console sessions may ask.
 pub struct Desk {
     /// The rules in force.
-    pub rules: Arc<Rules>,
+    pub in_force: Rc<InForce>,
     /// Every worker.
     pub workers: Rc<[Sender<ToWorker>]>,
     /// The way to the router.
     pub router: RouterHandle,
+    /// The way to who reloads.
+    pub reloads: Sender<Request>,
     /// Connections.
     pub census: Rc<Census>,
     /// Console sessions now.
@@ -109,14 +112,23 @@ fn converse(co: &Co, desk: &Desk, io: &mut Io, console: &mut Console, mut bytes:
                 }
                 console.done()
             }
+            Step::Reload => match reload(co, desk, Plan::Apply) {
+                Ok(_) => console.reloaded(),
+                Err(refusal) => console.not_reloaded(&refusal),
+            },
+            Step::Changes(tag) => match reload(co, desk, Plan::DryRun) {
+                Ok(changes) => console.changes(tag, &changes),
+                Err(refusal) => console.not_reloaded(&refusal),
+            },
             Step::Show(show) => {
                 let reports = match show.needs() {
                     Needs::Nothing => Vec::new(),
                     Needs::Reports => gather(co, desk),
                 };
+                let rules = desk.in_force.get();
                 let facts = Facts {
                     build: &Build::current(),
-                    config: &desk.rules.config,
+                    config: &rules.config,
                     reports: &reports,
                     paused: Paused::No,
                     clients: ClientCounts { connected: u64::from(desk.census.connected()), routing: 0 },
@@ -128,6 +140,14 @@ fn converse(co: &Co, desk: &Desk, io: &mut Io, console: &mut Console, mut bytes:
             return;
         }
     }
+}
+
+/// Asks for a reload, and waits for what comes of it.
+fn reload(co: &Co, desk: &Desk, plan: Plan) -> Result<Vec<Change>, Refusal> {
+    let (reply, answer) = oneshot::local(co.machine());
+    desk.reloads.send(Request { plan, reply: Some(reply) }).ok();
+    let by = Deadline::never("whoever reloads answers, or is gone");
+    answer.wait(co, by).unwrap_or_else(|_| Err(vec!["the process is ending".to_owned()]))
 }
 
 /// Asks every worker at once, and waits for all within one deadline. One that does not answer is left out.

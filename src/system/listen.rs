@@ -9,6 +9,7 @@ use crate::worker::context::tcp_options;
 use machinarium::channel::Sender;
 use machinarium::net::addr::Address;
 use machinarium::net::listen::{Accept, ListenOptions, Listener};
+use machinarium::net::options::TcpOptions;
 use machinarium::{Co, Deadline, IoError};
 use odyssey_config::{Global, Listen};
 use std::cell::Cell;
@@ -43,6 +44,16 @@ pub struct Bound {
     listener: Listener,
     section: usize,
     socket_file: Option<PathBuf>,
+}
+
+impl Bound {
+    /// Changes the TCP options of connections accepted from now on.
+    ///
+    /// # Errors
+    /// The kernel's, of the first option it refuses.
+    pub fn set_tcp_options(&self, options: &TcpOptions) -> std::io::Result<()> {
+        self.listener.set_tcp_options(options)
+    }
 }
 
 impl Drop for Bound {

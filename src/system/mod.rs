@@ -3,11 +3,13 @@
 pub mod census;
 pub mod console;
 pub mod listen;
+pub mod reload;
 
-use crate::log::{LogHandle, Who, log_error, log_info};
+use crate::log::{self, LogHandle, Who, log_error, log_info};
 use crate::router::service::Service;
 use crate::router::{RouterHandle, ToWorker, Visitor, WorkerId};
 use crate::rules::Rules;
+use crate::rules::source::Source;
 use crate::worker::context::{Facilities, Shared};
 use crate::worker::sleepers::Dispatcher;
 use crate::worker::{Worker, inbox};
@@ -17,6 +19,7 @@ use listen::{Bound, Rota};
 use machinarium::channel::{self, Receiver, Sender, SharedSender};
 use machinarium::signal::{self, Signal};
 use machinarium::{Co, CoId, Deadline, IoError, Machine, MachineHandle, Spec, StackSize};
+use reload::{InForce, Plan, Reloader, Request};
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -71,13 +74,17 @@ impl std::fmt::Display for SystemFault {
 ///
 /// # Errors
 /// See [`SystemFault`].
-pub fn run(co: &Co, shared: Shared, log: &LogHandle) -> Result<(), SystemFault> {
+pub fn run(co: &Co, shared: Shared, source: Source, log: &LogHandle) -> Result<(), SystemFault> {
     let rules = Arc::clone(&shared.rules);
+    let offload = shared.offload.clone();
     let mut signals =
         signal::watch(co.machine(), &SIGNALS).map_err(|error| SystemFault::Os("signals", error))?;
-    let bound = listen::bind(co, &rules);
+    let bound: Vec<Rc<Bound>> = listen::bind(co, &rules).into_iter().map(Rc::new).collect();
     if bound.is_empty() {
         return Err(SystemFault::NothingBound);
+    }
+    if rules.config.global.log_config {
+        log::config::whole(&rules.config);
     }
     let census = Rc::new(Census::new(rules.config.global.client_max));
     let (router, senders, workers, to_router) = start_workers(co, shared)?;
@@ -86,30 +93,42 @@ pub fn run(co: &Co, shared: Shared, log: &LogHandle) -> Result<(), SystemFault> 
     let (visitors, visiting) = channel::local(co.machine());
     let service = Service::new(Arc::clone(&rules), Rc::clone(&senders), Rc::clone(&census), visitors);
     co.spawn("router", move |co| service.run(co, to_router));
+    let in_force = Rc::new(InForce::new(Arc::clone(&rules)));
+    let (reloads, requests) = channel::local(co.machine());
     let desk = Desk {
-        rules: Arc::clone(&rules),
+        in_force: Rc::clone(&in_force),
         workers: Rc::clone(&senders),
-        router,
+        router: router.clone(),
+        reloads: reloads.clone(),
         census: Rc::clone(&census),
         sessions: RefCell::default(),
     };
     co.spawn("console", move |co| receive_visitors(co, Rc::new(desk), visiting));
     let rota = Rc::new(Rota::new(Rc::clone(&senders)));
-    let accepting: Vec<CoId> =
-        bound.into_iter().map(|bound| start_accepting(co, bound, &rota, &census)).collect();
+    let mut ending: Vec<CoId> =
+        bound.iter().map(|bound| start_accepting(co, Rc::clone(bound), &rota, &census)).collect();
+    let reloader = Reloader {
+        in_force: Rc::clone(&in_force),
+        source,
+        router,
+        offload,
+        census: Rc::clone(&census),
+        listeners: bound,
+    };
+    ending.push(co.spawn("reload", move |co| reloader.run(co, requests)));
 
-    serve_signals(co, &mut signals, &rules, log);
-    for id in accepting {
+    serve_signals(co, &mut signals, &in_force, &reloads, log);
+    for id in ending {
         co.machine().cancel(id);
     }
     for worker in senders.iter() {
         worker.send(ToWorker::Shutdown).ok();
     }
-    drain(co, &mut signals, &rules, &workers);
+    drain(co, &mut signals, &in_force.get(), &workers);
     Ok(())
 }
 
-fn start_accepting(co: &Co, bound: Bound, rota: &Rc<Rota>, census: &Rc<Census>) -> CoId {
+fn start_accepting(co: &Co, bound: Rc<Bound>, rota: &Rc<Rota>, census: &Rc<Census>) -> CoId {
     let (rota, census) = (Rc::clone(rota), Rc::clone(census));
     co.spawn("listener", move |co| listen::accept(co, &bound, &rota, &census))
 }
@@ -122,23 +141,27 @@ fn receive_visitors(co: &Co, desk: Rc<Desk>, mut visiting: Receiver<Visitor>) {
 }
 
 /// Answers signals until one says that the process shall end.
-fn serve_signals(co: &Co, signals: &mut signal::Signals, rules: &Rules, log: &LogHandle) {
+fn serve_signals(
+    co: &Co,
+    signals: &mut signal::Signals,
+    in_force: &InForce,
+    reloads: &Sender<Request>,
+    log: &LogHandle,
+) {
     let who = Who::default();
     loop {
         match signals.next(co, Deadline::never("a process lives until it is told to end")) {
             Ok(Signal::Terminate | Signal::Interrupt) => {
                 log_info!(&who, "system", "termination signal received, shutting down");
-                if rules.config.global.max_sigterms_to_die <= 1 {
+                if in_force.get().config.global.max_sigterms_to_die <= 1 {
                     std::process::exit(1);
                 }
                 return;
             }
             Ok(Signal::Hangup) => {
-                log_info!(
-                    &who,
-                    "system",
-                    "SIGHUP received, but this release does not reload its configuration"
-                );
+                log_info!(&who, "system", "SIGHUP received");
+                // The one who reloads lives as long as signals are read.
+                reloads.send(Request { plan: Plan::Apply, reply: None }).ok();
             }
             Ok(Signal::User1) => {
                 log_info!(&who, "system", "SIGUSR1 received, reopening log");

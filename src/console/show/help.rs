@@ -7,7 +7,9 @@ use kiwi::sqlstate::SqlState;
 
 pub(super) fn write(out: &mut Vec<u8>) {
     let names = Show::ALL.map(|(name, _)| name.to_ascii_uppercase()).join("|");
-    let message = format!("\nConsole usage\n\tSHOW {names}\n\tKILL_CLIENT <client_id>\n\tSET key=arg");
+    let message = format!(
+        "\nConsole usage\n\tSHOW {names}\n\tSHOW CONFIG DIFF\n\tKILL_CLIENT <client_id>\n\tRELOAD [DRY RUN]\n\tSET key=arg"
+    );
     let code = SqlState::SUCCESSFUL_COMPLETION;
     ErrorReply { severity: Severity::Notice, code, message: &message, detail: None, hint: None }
         .write_notice(out);
@@ -31,7 +33,7 @@ mod tests {
             (Some(Severity::Notice), Some(SqlState::SUCCESSFUL_COMPLETION))
         );
         let text = String::from_utf8_lossy(notice.message()).into_owned();
-        assert!(text.starts_with("\nConsole usage\n\tSHOW CLIENTS|HELP|"), "{text}");
+        assert!(text.starts_with("\nConsole usage\n\tSHOW CLIENTS|CONFIG|HELP|"), "{text}");
         for (name, _) in Show::ALL {
             assert!(text.contains(&name.to_ascii_uppercase()), "{name}");
         }

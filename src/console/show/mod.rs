@@ -1,6 +1,7 @@
 //! One file per SHOW: its columns, each with where its value comes from.
 
 mod clients;
+mod config;
 mod help;
 mod is_paused;
 mod listen;
@@ -10,6 +11,8 @@ mod rules;
 mod servers;
 mod storages;
 mod version;
+
+pub(super) use config::write_changes;
 
 use super::Facts;
 use super::command::Show;
@@ -21,6 +24,7 @@ use odyssey_config::TlsMode;
 pub(super) fn write(out: &mut Vec<u8>, show: Show, facts: &Facts<'_>) {
     match show {
         Show::Clients => clients::write(out, facts.reports),
+        Show::Config => config::write(out, facts.config),
         Show::Help => help::write(out),
         Show::IsPaused => is_paused::write(out, facts.paused),
         Show::Listen => listen::write(out, &facts.config.listens),
