@@ -174,10 +174,34 @@ impl Kind {
         self.tables().into_iter().flatten().copied().find(|row| row.name == word)
     }
 
+    /// The word that opens a block of kind `child` here; of several, the first.
+    pub(crate) fn word_of(self, child: Kind) -> &'static str {
+        self.children().iter().find(|(_, kind)| *kind == child).map_or("", |(word, _)| word)
+    }
+
     /// What the word opens here, if it opens a block.
     pub(crate) fn child(self, word: &str) -> Option<Kind> {
         self.children().iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
     }
+}
+
+/// Connection types by their words.
+static CONNECTION_TYPES: [(&str, ConnectionType); 5] = [
+    ("default", ConnectionType::Any),
+    ("local", ConnectionType::Local),
+    ("host", ConnectionType::Host),
+    ("hostssl", ConnectionType::HostSsl),
+    ("hostnossl", ConnectionType::HostNoSsl),
+];
+
+/// The connection type `word` stands for.
+pub(crate) fn connection_named(word: &str) -> Option<ConnectionType> {
+    CONNECTION_TYPES.iter().find(|(name, _)| *name == word).map(|(_, connection)| *connection)
+}
+
+/// The word of a connection type.
+pub(crate) fn connection_word(connection: ConnectionType) -> &'static str {
+    CONNECTION_TYPES.iter().find(|(_, known)| *known == connection).map_or("default", |(word, _)| word)
 }
 
 impl Block {

@@ -37,6 +37,7 @@ mod settings;
 mod source;
 mod value;
 mod written;
+mod write;
 
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
 pub use diff::{Change, Difference, diff};

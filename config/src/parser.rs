@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::ast::{Block, BlockName, Entry, Header, Kind, Value};
+use crate::ast::{Block, BlockName, Entry, Header, Kind, Value, connection_named};
 use crate::diagnostic::Sink;
 use crate::lexer::{Lexer, Token};
-use crate::model::ConnectionType;
 use crate::option::{Opt, Ty};
 use crate::options::keywords;
 use crate::source::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position, system_text};
@@ -226,7 +225,7 @@ impl Parser<'_, '_, '_> {
                     block.address = Some(std::mem::take(range));
                 }
                 Token::Keyword(word) if block.connection.is_none() => {
-                    let Some(connection) = connection_type(word) else { return };
+                    let Some(connection) = connection_named(word) else { return };
                     block.connection = Some(connection);
                 }
                 _ => return,
@@ -330,15 +329,4 @@ fn expected(ty: Ty) -> &'static [&'static str] {
         Ty::CountOrAuto => &["STRING", "NUMBER"],
         Ty::Word(words) => words,
     }
-}
-
-fn connection_type(word: &str) -> Option<ConnectionType> {
-    Some(match word {
-        "default" => ConnectionType::Any,
-        "local" => ConnectionType::Local,
-        "host" => ConnectionType::Host,
-        "hostssl" => ConnectionType::HostSsl,
-        "hostnossl" => ConnectionType::HostNoSsl,
-        _ => return None,
-    })
 }
