@@ -199,6 +199,11 @@ pub(crate) fn connection_named(word: &str) -> Option<ConnectionType> {
     CONNECTION_TYPES.iter().find(|(name, _)| *name == word).map(|(_, connection)| *connection)
 }
 
+/// The words of all connection types.
+pub(crate) fn connection_words() -> impl Iterator<Item = &'static str> {
+    CONNECTION_TYPES.iter().map(|(word, _)| *word)
+}
+
 /// The word of a connection type.
 pub(crate) fn connection_word(connection: ConnectionType) -> &'static str {
     CONNECTION_TYPES.iter().find(|(_, known)| *known == connection).map_or("default", |(word, _)| word)

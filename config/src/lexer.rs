@@ -48,6 +48,15 @@ impl Token {
     }
 }
 
+/// The bytes that `text` says as a number with or without a unit, and with nothing else around it.
+pub(crate) fn size(text: &str) -> Option<i64> {
+    let mut lexer = Lexer::new(&"".into(), text.as_bytes());
+    match (lexer.next(), lexer.rest) {
+        ((Token::Number(bytes) | Token::Size(bytes), Position { line: 1, col: 1, .. }), []) => Some(bytes),
+        _ => None,
+    }
+}
+
 /// Cuts one file into tokens.
 pub(crate) struct Lexer<'t> {
     rest: &'t [u8],
@@ -251,6 +260,24 @@ mod tests {
             assert_eq!(only(text), [want], "{text}");
         }
         assert_eq!(only("1GiB"), [Token::Size(1 << 30), Token::Ident("iB".into())]);
+    }
+
+    #[test]
+    fn a_size_stands_alone() {
+        let cases = [
+            ("2mb", Some(2 << 20)),
+            ("-1", Some(-1)),
+            ("5", Some(5)),
+            ("", None),
+            ("x", None),
+            (" 2mb", None),
+            ("2mb ", None),
+            ("2 mb", None),
+            ("1GiB", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(size(text), want, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! odyssey.conf: one text to one typed configuration, with diagnostics.
+//! odyssey.conf, or the same as TOML: one text to one typed configuration, with diagnostics.
 //!
 //! Four phases, each a file or folder, each reporting into one list instead of stopping at the first problem:
 //!
-//! 1. [`source`](crate::Loader) and `lexer`: bytes to tokens with positions;
-//! 2. `parser`: tokens to blocks of entries as written (`ast`), each value checked against its row of the
-//!    option tables (`options`), includes expanded in place;
+//! 1. [`source`](crate::Loader) and `files`: which files there are, and the form each is written in;
+//! 2. `lexer` and `parser`, or `toml_reader`: bytes to blocks of entries as written (`ast`), each value checked
+//!    against its row of the option tables (`options`) by `insert`, includes expanded in place;
 //! 3. `resolve`: blocks to the [`Config`] the program runs on: defaults, references, cross-checks;
 //! 4. `matching`, `hba_match`: questions asked of a finished configuration.
+//!
+//! [`convert`] has blocks that pass all of this written in the other form (`write`).
 //!
 //! The crate knows no socket, no clock and no runtime, and opens files only through its [`Loader`].
 #![forbid(unsafe_code)]
@@ -17,12 +19,15 @@ mod address;
 mod affinity;
 mod ast;
 mod describe;
-mod diagnostic;
 mod diff;
+mod convert;
+mod diagnostic;
+mod files;
 mod fuzz;
 mod hba;
 mod hba_match;
 mod hosts;
+mod insert;
 mod lexer;
 mod matching;
 mod model;
@@ -35,10 +40,12 @@ mod render;
 mod resolve;
 mod settings;
 mod source;
+mod toml_reader;
 mod value;
 mod written;
 mod write;
 
+pub use convert::{Converted, convert};
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
 pub use diff::{Change, Difference, diff};
 pub use fuzz::fuzz_config;
@@ -65,12 +72,15 @@ pub struct Outcome {
 
 /// Reads the configuration `entry` and everything it includes, and checks it.
 ///
+/// A file whose name ends in `.toml` is a TOML document, any other is written as odyssey.conf; a file of one form
+/// may include one of the other.
+///
 /// Files are read through `loader`; nothing else is opened: TLS files, sockets, logs and names are the
 /// caller's. The result does not depend on the clock or the environment, except that `workers "auto"` asks for
 /// the number of CPUs where other limits are derived from it.
 pub fn parse(loader: &dyn Loader, entry: &str) -> Outcome {
     let mut sink = diagnostic::Sink::default();
-    let root = parser::parse(loader, entry, &mut sink);
-    let config = resolve::resolve(root, loader, &mut sink);
+    let reading = files::read(loader, entry, &mut sink);
+    let config = resolve::resolve(reading.root, loader, &mut sink);
     Outcome { config, diagnostics: sink.into_found() }
 }

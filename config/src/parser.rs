@@ -5,56 +5,19 @@
 
 use std::sync::Arc;
 
-use crate::ast::{Block, BlockName, Entry, Header, Kind, Value, connection_named};
-use crate::diagnostic::Sink;
+use crate::ast::{Block, BlockName, Header, Kind, Value, connection_named};
+use crate::files::Run;
+use crate::insert;
 use crate::lexer::{Lexer, Token};
 use crate::option::{Opt, Ty};
-use crate::options::keywords;
-use crate::source::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position, system_text};
-use crate::value;
+use crate::source::Position;
 
 /// Most alternatives a message lists; longer lists help nobody.
 const EXPECTED_MAX: usize = 4;
 
-/// Reads `entry` and everything it includes.
-pub(crate) fn parse(loader: &dyn Loader, entry: &str, sink: &mut Sink) -> Block {
-    let mut root = Block::new(Kind::Root, Position::start_of(entry));
-    let mut run = Run { loader, sink, files: 0, ended: false };
-    read_file(&mut run, entry, 0, &mut root);
-    root
-}
-
-/// What all files of a run share.
-struct Run<'a> {
-    loader: &'a dyn Loader,
-    sink: &'a mut Sink,
-    files: usize,
-    /// Nothing more is worth reading.
-    ended: bool,
-}
-
-fn read_file(run: &mut Run<'_>, path: &str, depth: u32, root: &mut Block) {
-    let start = Position::start_of(path);
-    if depth > INCLUDE_DEPTH_MAX || run.files >= INCLUDES_MAX {
-        run.ended = true;
-        let message = match depth > INCLUDE_DEPTH_MAX {
-            true => {
-                format!("include depth limit ({INCLUDE_DEPTH_MAX}) exceeded, possibly a circular include")
-            }
-            false => format!("include count limit ({INCLUDES_MAX}) exceeded, possibly a circular include"),
-        };
-        return run.sink.error(&start, message);
-    }
-    run.files += 1;
-    let text = match run.loader.load(path) {
-        Ok(text) => text,
-        Err(error) => {
-            let message = format!("failed to open config file '{path}': {}", system_text(&error));
-            return run.sink.error(&start, message);
-        }
-    };
-    let file: Arc<str> = path.into();
-    let mut lexer = Lexer::new(&file, &text);
+/// Reads the file `file`, whose content is `text`, into `root`.
+pub(crate) fn read(run: &mut Run<'_>, file: &Arc<str>, text: &[u8], depth: u32, root: &mut Block) {
+    let mut lexer = Lexer::new(file, text);
     let (token, at) = lexer.next();
     Parser { run, lexer, token, at, depth, unclosed: false }.body(root);
 }
@@ -74,7 +37,7 @@ impl Parser<'_, '_, '_> {
     /// The content of `block` and its closing brace; the whole file for the root.
     fn body(&mut self, block: &mut Block) {
         loop {
-            if self.run.ended || self.run.sink.is_full() {
+            if self.run.is_over() {
                 return;
             }
             match (&self.token, block.kind) {
@@ -110,7 +73,7 @@ impl Parser<'_, '_, '_> {
     fn include(&mut self, root: &mut Block) {
         self.advance();
         let Some(path) = self.text(Kind::Root) else { return };
-        read_file(self.run, &path, self.depth + 1, root);
+        self.run.file(&path, self.depth + 1, root);
     }
 
     fn pair(&mut self, block: &mut Block) {
@@ -123,28 +86,7 @@ impl Parser<'_, '_, '_> {
         self.unclosed = false;
         let (_, at) = self.take();
         let Some(value) = self.value(row, block.kind) else { return };
-        match row.ty {
-            Ty::DeprecatedInt | Ty::DeprecatedBool => {
-                let message = format!("option '{}' is deprecated and ignored", row.name);
-                return self.run.sink.warning(&at, message);
-            }
-            Ty::Texts | Ty::TextsOrDefault => {}
-            _ if block.entry(row).is_some() => {
-                return self.run.sink.error(&at, format!("duplicate option '{}'", row.name));
-            }
-            _ => {}
-        }
-        if let Value::Number(number) = value
-            && let Err(message) = value::check_number(row, number)
-        {
-            self.run.sink.error(&at, message);
-        }
-        if let (Ty::CountOrAuto, Value::Text(text)) = (row.ty, &value)
-            && text != "auto"
-        {
-            self.run.sink.error(&at, format!("'{text}' is invalid value for {}", row.name));
-        }
-        block.entries.push(Entry { opt: row, at, value });
+        insert::directive(block, row, at, value, self.run.sink);
     }
 
     /// The value of a directive, or `None` after an error was reported and passed over.
@@ -181,13 +123,7 @@ impl Parser<'_, '_, '_> {
             return self.recover(parent.kind);
         }
         self.advance();
-        if !kind.repeats() && parent.one(kind).is_some() {
-            let message = match kind {
-                Kind::Watchdog => format!("redefinition of watchdog in storage '{}'", parent.text_name()),
-                _ => format!("{word} is redefined"),
-            };
-            self.run.sink.error(&block.at, message);
-        }
+        insert::check_alone(parent, kind, word, &block.at, self.run.sink);
         self.body(&mut block);
         parent.blocks.push(block);
     }
@@ -288,10 +224,7 @@ impl Parser<'_, '_, '_> {
             message.push_str(&expected.join(" or "));
         }
         let Token::Ident(word) = &self.token else { return self.run.sink.error(&self.at, message) };
-        let hint = match keywords::nearest(word) {
-            Some(near) => format!("unknown directive '{word}'; did you mean '{near}'?"),
-            None => format!("unknown directive '{word}'"),
-        };
+        let hint = insert::unknown_word(word, &[]);
         self.run.sink.error_hint(&self.at, message, hint);
     }
 

@@ -198,10 +198,10 @@ pub(crate) fn find(word: &str) -> Option<&'static str> {
     KEYWORDS.iter().copied().find(|keyword| *keyword == word)
 }
 
-/// The first keyword nearest to `word`, at most two letters away.
-pub(crate) fn nearest(word: &str) -> Option<&'static str> {
+/// The first of `also` and the keywords nearest to `word`, at most two letters away.
+pub(crate) fn nearest(word: &str, also: &[&'static str]) -> Option<&'static str> {
     let mut best: Option<(usize, &'static str)> = None;
-    for keyword in KEYWORDS {
+    for keyword in also.iter().chain(KEYWORDS) {
         // The distance is at least the difference of lengths, so most words need no closer look.
         if keyword.len().abs_diff(word.len()) > DISTANCE_MAX {
             continue;
@@ -242,10 +242,11 @@ mod tests {
             ("strage", Some("storage")),
             ("pool_sise", Some("pool_size")),
             ("junk", None),
+            ("adress", Some("address")),
             ("completely_different", None),
         ];
         for (word, want) in cases {
-            assert_eq!(nearest(word), want, "{word}");
+            assert_eq!(nearest(word, &["address"]), want, "{word}");
         }
     }
 

@@ -113,12 +113,12 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parser;
+    use crate::files;
     use crate::source::MemoryLoader;
 
     fn read(text: &str) -> Block {
         let mut sink = Sink::default();
-        let root = parser::parse(&MemoryLoader::new().with("c", text), "c", &mut sink);
+        let root = files::read(&MemoryLoader::new().with("c", text), "c", &mut sink).root;
         assert_eq!(sink.into_found(), [], "{text}");
         root
     }

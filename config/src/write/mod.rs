@@ -4,8 +4,10 @@
 //! A value its form has no way to say is reported, never written as something else.
 
 mod conf;
+mod toml;
 
 pub(crate) use conf::write_conf;
+pub(crate) use toml::write_toml;
 
 /// Units of sizes, largest first, as both forms spell them.
 const UNITS: [(u32, &str); 3] = [(30, "gb"), (20, "mb"), (10, "kb")];

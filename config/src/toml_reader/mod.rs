@@ -1,0 +1,249 @@
+//! TOML documents to blocks.
+//!
+//! A directive is a key, and a section a table, or an array of tables where it may be repeated. What stands
+//! between the word and the brace in odyssey.conf is keys of the table: `name` or `default = true`, `address`,
+//! `connection`. The pairs of `options` are a table of strings, or an array of tables to say one name twice.
+//!
+//! The document itself is read by the `toml` crate. Here its values become entries of the option tables, checked
+//! by the same code as those of odyssey.conf.
+
+mod place;
+mod value;
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use self::place::Places;
+use crate::ast::{Block, BlockName, Header, Kind, connection_named, connection_words};
+use crate::files::Run;
+use crate::insert;
+use crate::option::{Opt, Ty};
+use crate::source::Position;
+
+const NAME: &str = "name";
+const DEFAULT: &str = "default";
+const ADDRESS: &str = "address";
+const CONNECTION: &str = "connection";
+
+/// Reads the file `file`, whose content is `text`, into `root`.
+///
+/// A document that breaks the rules of TOML says so, in every place, and nothing else: what its values were meant
+/// to be is unknown.
+pub(crate) fn read(run: &mut Run<'_>, file: &Arc<str>, text: &[u8], depth: u32, root: &mut Block) {
+    let places = Places::new(file, text);
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => return run.sink.error(&places.at(error.valid_up_to()), "file is not valid UTF-8"),
+    };
+    let (document, mut faults) = DeTable::parse_recoverable(text);
+    let start = |fault: &toml::de::Error| fault.span().map_or(0, |span| span.start);
+    faults.sort_by_key(start);
+    for fault in &faults {
+        run.sink.error(&places.at(start(fault)), format!("syntax error, {}", fault.message()));
+    }
+    if faults.is_empty() {
+        Reader { run, places, depth }.content(document.get_ref(), root);
+    }
+}
+
+/// One document being read.
+struct Reader<'r, 'a> {
+    run: &'r mut Run<'a>,
+    places: Places,
+    depth: u32,
+}
+
+impl Reader<'_, '_> {
+    /// The keys of a table, in the order of the text, as what they mean in `block`.
+    fn content(&mut self, table: &DeTable<'_>, block: &mut Block) {
+        let mut items: Vec<_> = table.iter().collect();
+        items.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in items {
+            if self.run.is_over() {
+                return;
+            }
+            let at = self.places.at(key.span().start);
+            let word = key.get_ref().as_ref();
+            match (block.kind, block.kind.row(word), block.kind.child(word)) {
+                (Kind::Root, None, None) if word == "include" => self.include(&at, value, block),
+                (Kind::Options | Kind::BackendOptions, ..) => self.pair(word, &at, value, block),
+                (_, Some(row), _) => self.directive(row, at, value, block),
+                (_, None, Some(kind)) => self.sections(word, kind, &at, value, block),
+                (kind, None, None) if header_keys(kind.header()).contains(&word) => {}
+                (kind, None, None) => self.unexpected(word, &at, kind),
+            }
+        }
+    }
+
+    fn include(&mut self, at: &Position, value: &Spanned<DeValue<'_>>, root: &mut Block) {
+        for (path, at) in self.items(at, value) {
+            if let Some(path) = self.text("include", &at, path) {
+                self.run.file(&path, self.depth + 1, root);
+            }
+        }
+    }
+
+    fn pair(&mut self, name: &str, at: &Position, value: &Spanned<DeValue<'_>>, block: &mut Block) {
+        if let DeValue::Table(_) = value.get_ref() {
+            let message = value::mistyped(name, "a string", value.get_ref());
+            return self.run.sink.error_hint(at, message, "a name that contains dots stands in quotes");
+        }
+        let Some(text) = self.text(name, at, value) else { return };
+        match value::checked_text(name) {
+            Ok(name) => block.pairs.push((name, text)),
+            Err(message) => self.run.sink.error(at, message),
+        }
+    }
+
+    fn directive(
+        &mut self,
+        row: &'static Opt,
+        at: Position,
+        value: &Spanned<DeValue<'_>>,
+        block: &mut Block,
+    ) {
+        let values = match row.ty {
+            Ty::Texts | Ty::TextsOrDefault => self.items(&at, value),
+            _ => vec![(value, at)],
+        };
+        for (value, at) in values {
+            match value::of(row, value.get_ref()) {
+                Ok(value) => insert::directive(block, row, at, value, self.run.sink),
+                Err(message) => self.run.sink.error(&at, message),
+            }
+        }
+    }
+
+    /// One section, or several.
+    fn sections(
+        &mut self,
+        word: &str,
+        kind: Kind,
+        at: &Position,
+        value: &Spanned<DeValue<'_>>,
+        parent: &mut Block,
+    ) {
+        let (values, expected) = match kind.repeats() {
+            true => (self.items(at, value), "a table or an array of tables"),
+            false => (vec![(value, at.clone())], "a table"),
+        };
+        for (value, at) in values {
+            match value.get_ref() {
+                DeValue::Table(table) => {
+                    let at = self.places.at(value.span().start);
+                    self.section(word, Block::new(kind, at), table, parent);
+                }
+                other => self.run.sink.error(&at, value::mistyped(word, expected, other)),
+            }
+        }
+    }
+
+    /// A section without a name is read for its mistakes and left out.
+    fn section(&mut self, word: &str, mut block: Block, table: &DeTable<'_>, parent: &mut Block) {
+        insert::check_alone(parent, block.kind, word, &block.at, self.run.sink);
+        let named = self.header(word, table, &mut block);
+        self.content(table, &mut block);
+        if named.is_some() {
+            parent.blocks.push(block);
+        }
+    }
+
+    /// The keys that say what odyssey.conf says before the brace; `None` after an error was reported.
+    fn header(&mut self, word: &str, table: &DeTable<'_>, block: &mut Block) -> Option<()> {
+        let allowed = header_keys(block.kind.header());
+        if !allowed.contains(&NAME) {
+            return Some(());
+        }
+        let find = |name| table.get_key_value(name).filter(|_| allowed.contains(&name));
+        let default = match find(DEFAULT) {
+            Some((key, value)) => self.is_default(&self.places.at(key.span().start), value)?,
+            None => false,
+        };
+        block.name = match (find(NAME), default) {
+            (Some((key, value)), false) => {
+                BlockName::Text(self.text(NAME, &self.places.at(key.span().start), value)?)
+            }
+            (None, true) => BlockName::Default,
+            (Some((key, _)), true) => {
+                let message = format!("{word} section has both 'name' and 'default'");
+                self.run.sink.error(&self.places.at(key.span().start), message);
+                return None;
+            }
+            (None, false) => {
+                let or = if allowed.contains(&DEFAULT) { " or 'default = true'" } else { "" };
+                self.run.sink.error(&block.at, format!("{word} section is missing 'name'{or}"));
+                return None;
+            }
+        };
+        if let Some((key, value)) = find(ADDRESS) {
+            block.address = Some(self.text(ADDRESS, &self.places.at(key.span().start), value)?);
+        }
+        if let Some((key, value)) = find(CONNECTION) {
+            let at = self.places.at(key.span().start);
+            let text = self.text(CONNECTION, &at, value)?;
+            block.connection = connection_named(&text);
+            if block.connection.is_none() {
+                let words: Vec<&str> = connection_words().collect();
+                self.run.sink.error(&at, value::not_a_word(CONNECTION, &words, &text));
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn is_default(&mut self, at: &Position, value: &Spanned<DeValue<'_>>) -> Option<bool> {
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        self.run.sink.error(at, value::mistyped(DEFAULT, "a boolean", value.get_ref()));
+        None
+    }
+
+    /// A string; `None` after an error was reported.
+    fn text(&mut self, name: &str, at: &Position, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let text = match value.get_ref() {
+            DeValue::String(text) => value::checked_text(text),
+            other => Err(value::mistyped(name, "a string", other)),
+        };
+        text.map_err(|message| self.run.sink.error(at, message)).ok()
+    }
+
+    /// The elements of an array, each where it stands, or the one value that stands for itself.
+    fn items<'v, 't>(
+        &self,
+        at: &Position,
+        value: &'v Spanned<DeValue<'t>>,
+    ) -> Vec<(&'v Spanned<DeValue<'t>>, Position)> {
+        match value.get_ref() {
+            DeValue::Array(items) => {
+                items.iter().map(|item| (item, self.places.at(item.span().start))).collect()
+            }
+            _ => vec![(value, at.clone())],
+        }
+    }
+
+    fn unexpected(&mut self, word: &str, at: &Position, kind: Kind) {
+        let message = format!("unexpected key '{word}'");
+        if Kind::Root.row(word).is_some() || word == "include" {
+            let hint = format!("'{word}' belongs to no section: it stands above the first table");
+            return self.run.sink.error_hint(at, message, hint);
+        }
+        if crate::options::keywords::find(word).is_some() {
+            return self.run.sink.error(at, message);
+        }
+        self.run.sink.error_hint(at, message, insert::unknown_word(word, header_keys(kind.header())));
+    }
+}
+
+/// The keys that say what stands before the brace.
+fn header_keys(header: Header) -> &'static [&'static str] {
+    match header {
+        Header::Nothing => &[],
+        Header::Text => &[NAME],
+        Header::TextOrDefault => &[NAME, DEFAULT],
+        Header::TextAndSelector => &[NAME, ADDRESS, CONNECTION],
+        Header::TextOrDefaultAndSelector => &[NAME, DEFAULT, ADDRESS, CONNECTION],
+    }
+}
