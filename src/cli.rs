@@ -42,6 +42,8 @@ pub enum Task {
     Serve,
     /// `--test`: check it and exit.
     Check,
+    /// `--convert`: print its other form and exit.
+    Convert,
 }
 
 /// Whether to fork to the background.
@@ -144,6 +146,7 @@ impl Usage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flag {
     Console,
+    Convert,
     LogToStdout,
     Silent,
     Test,
@@ -154,8 +157,9 @@ enum Flag {
 }
 
 /// Every long option, in the order of the help text.
-const LONG: [(&str, Flag); 8] = [
+const LONG: [(&str, Flag); 9] = [
     ("console", Flag::Console),
+    ("convert", Flag::Convert),
     ("log_to_stdout", Flag::LogToStdout),
     ("silent", Flag::Silent),
     ("test", Flag::Test),
@@ -190,6 +194,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
                 Parsed::Flag(Flag::Usage) => return Ok(Cli::Usage),
                 Parsed::Flag(Flag::Console) => options.background = Background::Never,
                 Parsed::Flag(Flag::LogToStdout) => options.stdout = Stdout::Always,
+                Parsed::Flag(Flag::Convert) => options.task = Task::Convert,
                 Parsed::Flag(Flag::Test) => options.task = Task::Check,
                 Parsed::Flag(Flag::Silent) => silent = Some(Verbosity::Silent),
                 Parsed::Flag(Flag::Verbose) => verbose = Some(Verbosity::Verbose),
@@ -260,6 +265,7 @@ pub fn help_text(argv0: &str) -> String {
 Odyssey - scalable postgresql connection pooler
 
       --console              Do not fork on startup
+      --convert              Print a .toml file as odyssey.conf, any other as TOML
       --log_to_stdout        Log to stdout
       --silent               Do not log anything
       --test                 Configuration testing
@@ -275,7 +281,7 @@ Odyssey - scalable postgresql connection pooler
 /// The answer to `--usage`.
 pub fn usage_text(argv0: &str) -> String {
     format!(
-        "Usage: {argv0} [-?V] [--console] [--log_to_stdout] [--silent] [--test] [--verbose] [--help] [--usage] \
+        "Usage: {argv0} [-?V] [--console] [--convert] [--log_to_stdout] [--silent] [--test] [--verbose] [--help] [--usage] \
          [--version] /path/to/odyssey.conf\n"
     )
 }
@@ -395,6 +401,7 @@ mod tests {
                     ..start("a.conf")
                 })),
             ),
+            ("--convert a.conf", Ok(Cli::Start(Options { task: Task::Convert, ..start("a.conf") }))),
             ("--sil a.conf", Ok(Cli::Start(Options { verbosity: Verbosity::Silent, ..start("a.conf") }))),
             ("-- --test", Ok(Cli::Start(start("--test")))),
             ("-", Ok(Cli::Start(start("-")))),

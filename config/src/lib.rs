@@ -48,7 +48,7 @@ mod write;
 pub use convert::{Converted, convert};
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
 pub use diff::{Change, Difference, diff};
-pub use fuzz::fuzz_config;
+pub use fuzz::{fuzz_config, fuzz_toml};
 pub use hba::{Hba, HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
 pub use matching::Client;
 pub use model::*;

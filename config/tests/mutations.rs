@@ -1,16 +1,55 @@
 //! Damaged configurations never make the reader panic. `SEED=n` replays one seed; a failure names it.
 
-use odyssey_config::fuzz_config;
+use odyssey_config::{fuzz_config, fuzz_toml};
 
 const ROUNDS: u64 = 3000;
 
-const CORPUS: [&str; 3] = [
+/// One form, with texts to damage and pieces to damage them with.
+struct Form {
+    fuzz: fn(&[u8]),
+    corpus: &'static [&'static str],
+    pieces: &'static [&'static str],
+}
+
+const CONF: Form = Form { fuzz: fuzz_config, corpus: &CONF_CORPUS, pieces: &CONF_PIECES };
+const TOML: Form = Form { fuzz: fuzz_toml, corpus: &TOML_CORPUS, pieces: &TOML_PIECES };
+
+const TOML_CORPUS: [&str; 3] = [
+    include_str!("valid/everything.toml"),
+    include_str!("valid/toml_includes.toml"),
+    include_str!("invalid/toml_types.toml"),
+];
+
+const TOML_PIECES: [&str; 20] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    "[[storage]]",
+    "[database.user]",
+    "\"",
+    "'",
+    "\"\"\"",
+    "=",
+    ".",
+    ",",
+    "true",
+    "-1",
+    "0xff",
+    "include = \"x.conf\"\n",
+    "\\u0000",
+    "\n",
+    "\u{e9}",
+    "99999999999999999999",
+];
+
+const CONF_CORPUS: [&str; 3] = [
     include_str!("valid/everything.conf"),
     include_str!("valid/routes.conf"),
     "host all all 10.0.0.0/8 trust\nlocal sameuser a,b reject # c\nhostssl d u ::1 ffff:: deny\n",
 ];
 
-const PIECES: [&str; 16] = [
+const CONF_PIECES: [&str; 16] = [
     "{",
     "}",
     "\"",
@@ -42,12 +81,12 @@ impl Random {
     }
 }
 
-fn damage(text: &mut Vec<u8>, random: &mut Random) {
+fn damage(text: &mut Vec<u8>, pieces: &[&str], random: &mut Random) {
     let at = random.below(text.len() + 1);
     let end = (at + random.below(40)).min(text.len());
     match random.below(5) {
         0 => drop(text.drain(at..end)),
-        1 => drop(text.splice(at..at, PIECES[random.below(PIECES.len())].bytes())),
+        1 => drop(text.splice(at..at, pieces[random.below(pieces.len())].bytes())),
         2 => {
             let copy = text[at..end].to_vec();
             let to = random.below(text.len() + 1);
@@ -62,31 +101,42 @@ fn damage(text: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-fn round(seed: u64) {
+fn round(form: &Form, seed: u64) {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut text = CORPUS[random.below(CORPUS.len())].as_bytes().to_vec();
+    let mut text = form.corpus[random.below(form.corpus.len())].as_bytes().to_vec();
     for _ in 0..=random.below(8) {
-        damage(&mut text, &mut random);
+        damage(&mut text, form.pieces, &mut random);
     }
-    fuzz_config(&text);
+    (form.fuzz)(&text);
 }
 
-#[test]
-fn damaged_text_never_panics() {
+fn rounds(form: &'static Form) {
     if let Ok(seed) = std::env::var("SEED") {
-        return round(seed.parse().expect("SEED is a number"));
+        return round(form, seed.parse().expect("SEED is a number"));
     }
     for seed in 0..ROUNDS {
-        let caught = std::thread::spawn(move || round(seed)).join();
+        let caught = std::thread::spawn(move || round(form, seed)).join();
         assert!(caught.is_ok(), "replay with SEED={seed}");
     }
 }
 
 #[test]
+fn damaged_text_never_panics() {
+    rounds(&CONF);
+}
+
+#[test]
+fn damaged_documents_never_panic() {
+    rounds(&TOML);
+}
+
+#[test]
 fn every_prefix_of_a_good_file_is_handled() {
-    for text in CORPUS {
-        for end in (0..text.len()).step_by(7) {
-            fuzz_config(&text.as_bytes()[..end]);
+    for form in [CONF, TOML] {
+        for text in form.corpus {
+            for end in (0..text.len()).step_by(7) {
+                (form.fuzz)(&text.as_bytes()[..end]);
+            }
         }
     }
 }

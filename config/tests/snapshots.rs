@@ -26,7 +26,7 @@ fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("the directory is part of the package");
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".conf"))
+        .filter(|name| name.ends_with(".conf") || name.ends_with(".toml"))
         .collect();
     names.sort();
     names

@@ -37,6 +37,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli::Usage) => return print(&cli::usage_text(&argv0)),
         Err(usage) => return misused(&usage, &argv0),
     };
+    if options.task == Task::Convert {
+        return convert(&options.config);
+    }
     log::install();
     match serve(&options) {
         Ok(()) => ExitCode::SUCCESS,
@@ -128,6 +131,18 @@ fn run(config: Config, source: Source, log: LogHandle) -> Result<(), Failed> {
         }
         None => Err(Failed),
     }
+}
+
+/// Prints the other form of a configuration; what is to be said about it goes to standard error.
+fn convert(path: &Path) -> ExitCode {
+    let converted = odyssey_config::convert(&FileLoader, &path.to_string_lossy());
+    for diagnostic in &converted.diagnostics {
+        eprint(&format!("{diagnostic}\n"));
+    }
+    for note in &converted.notes {
+        eprint(&format!("{note}\n"));
+    }
+    converted.text.map_or(ExitCode::FAILURE, |text| print(&text))
 }
 
 fn misused(usage: &Usage, argv0: &str) -> ExitCode {

@@ -20,6 +20,7 @@ use crate::ast::{Block, BlockName, Header, Kind, connection_named, connection_wo
 use crate::files::Run;
 use crate::insert;
 use crate::option::{Opt, Ty};
+use crate::options::keywords;
 use crate::source::Position;
 
 const NAME: &str = "name";
@@ -40,6 +41,8 @@ pub(crate) fn read(run: &mut Run<'_>, file: &Arc<str>, text: &[u8], depth: u32, 
     let (document, mut faults) = DeTable::parse_recoverable(text);
     let start = |fault: &toml::de::Error| fault.span().map_or(0, |span| span.start);
     faults.sort_by_key(start);
+    // The second word about one place is mostly a consequence of the first.
+    faults.dedup_by_key(|fault| start(fault));
     for fault in &faults {
         run.sink.error(&places.at(start(fault)), format!("syntax error, {}", fault.message()));
     }
@@ -87,10 +90,10 @@ impl Reader<'_, '_> {
 
     fn pair(&mut self, name: &str, at: &Position, value: &Spanned<DeValue<'_>>, block: &mut Block) {
         if let DeValue::Table(_) = value.get_ref() {
-            let message = value::mistyped(name, "a string", value.get_ref());
+            let message = value::mistyped(&shown(name), "a string", value.get_ref());
             return self.run.sink.error_hint(at, message, "a name that contains dots stands in quotes");
         }
-        let Some(text) = self.text(name, at, value) else { return };
+        let Some(text) = self.text(&shown(name), at, value) else { return };
         match value::checked_text(name) {
             Ok(name) => block.pairs.push((name, text)),
             Err(message) => self.run.sink.error(at, message),
@@ -225,16 +228,23 @@ impl Reader<'_, '_> {
     }
 
     fn unexpected(&mut self, word: &str, at: &Position, kind: Kind) {
-        let message = format!("unexpected key '{word}'");
+        let message = format!("unexpected key '{}'", shown(word));
         if Kind::Root.row(word).is_some() || word == "include" {
             let hint = format!("'{word}' belongs to no section: it stands above the first table");
             return self.run.sink.error_hint(at, message, hint);
         }
-        if crate::options::keywords::find(word).is_some() {
+        // These mean something elsewhere: no word like them was meant.
+        if keywords::find(word).is_some() || [NAME, ADDRESS, CONNECTION].contains(&word) {
             return self.run.sink.error(at, message);
         }
-        self.run.sink.error_hint(at, message, insert::unknown_word(word, header_keys(kind.header())));
+        let hint = insert::unknown_word(&shown(word), header_keys(kind.header()));
+        self.run.sink.error_hint(at, message, hint);
     }
+}
+
+/// A key as a message shows it: in a document it may hold anything.
+fn shown(key: &str) -> String {
+    key.escape_debug().to_string()
 }
 
 /// The keys that say what stands before the brace.

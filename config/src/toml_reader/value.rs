@@ -16,7 +16,7 @@ pub(super) fn of(row: &Opt, value: &DeValue<'_>) -> Result<Value, String> {
         }
         (Ty::Size, DeValue::String(text)) => match lexer::size(text) {
             Some(bytes) => Ok(Value::Number(bytes)),
-            None => Err(format!("value for option '{}' must be {}, found {text:?}", row.name, SIZE)),
+            None => Err(format!("value for '{}' must be {}, found {text:?}", row.name, SIZE)),
         },
         (Ty::Text | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto, DeValue::String(text)) => {
             checked_text(text).map(Value::Text)
@@ -73,11 +73,11 @@ pub(super) fn mistyped(name: &str, expected: &str, found: &DeValue<'_>) -> Strin
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
     };
-    format!("value for option '{name}' must be {expected}, found {found}")
+    format!("value for '{name}' must be {expected}, found {found}")
 }
 
 /// The message for a string that is none of `words`.
 pub(super) fn not_a_word(name: &str, words: &[&str], found: &str) -> String {
     let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-    format!("value for option '{name}' must be {}, found {found:?}", words.join(" or "))
+    format!("value for '{name}' must be {}, found {found:?}", words.join(" or "))
 }

@@ -96,7 +96,7 @@ impl Writer<'_> {
             _ => None,
         };
         if let Some(what) = trouble {
-            self.sink.error(at, format!("odyssey.conf cannot express {what}: {text:?}"));
+            self.sink.error(at, format!("odyssey.conf cannot express {what}"));
         }
         format!("\"{}\"", text.replace('"', "\\\""))
     }

@@ -4,6 +4,8 @@
 //! A value its form has no way to say is reported, never written as something else.
 
 mod conf;
+#[cfg(test)]
+mod round_trip;
 mod toml;
 
 pub(crate) use conf::write_conf;
