@@ -74,6 +74,13 @@ fn every_valid_file_survives_the_way_there_and_back() {
     }
 }
 
+#[test]
+fn every_directive_reads_the_same_in_both_forms() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/valid");
+    let loader = With { directory, name: "", text: "" };
+    assert_eq!(meaning(&loader, "everything.toml"), meaning(&loader, "everything.conf"));
+}
+
 const BASE: &str = "log_format \"%m\" listen { port 1 host \"*\" } storage \"s\" { type \"local\" } database \"d\" { \
                     user \"u\" { authentication \"none\" storage \"s\" pool \"session\" role \"admin\" } }";
 
