@@ -25,15 +25,15 @@ pub struct Converted {
 /// layout, and which file said what.
 pub fn convert(loader: &dyn Loader, entry: &str) -> Converted {
     let mut sink = Sink::default();
-    let reading = files::read(loader, entry, &mut sink);
-    let config = resolve::resolve(&reading.root, loader, &mut sink);
-    let text = config.and_then(|_| other_form(Form::of(entry), &reading.root, &mut sink));
-    let notes = text.as_ref().map_or_else(Vec::new, |_| notes(entry, &reading));
+    let Reading { root, files } = files::read(loader, entry, &mut sink);
+    let config = resolve::resolve(root, loader, &mut sink);
+    let text = config.and_then(|config| other_form(Form::of(entry), config.written.root(), &mut sink));
+    let notes = text.as_ref().map_or_else(Vec::new, |_| notes(entry, &files));
     Converted { text, diagnostics: sink.into_found(), notes }
 }
 
-fn notes(entry: &str, reading: &Reading) -> Vec<String> {
-    let included = reading.files.iter().skip(1);
+fn notes(entry: &str, files: &[String]) -> Vec<String> {
+    let included = files.iter().skip(1);
     let included = included.map(|path| format!("{path}: its content stands in place of the include"));
     std::iter::once(format!("{entry}: comments are not kept")).chain(included).collect()
 }

@@ -18,10 +18,10 @@
 mod address;
 mod affinity;
 mod ast;
-mod describe;
-mod diff;
 mod convert;
+mod describe;
 mod diagnostic;
+mod diff;
 mod files;
 mod fuzz;
 mod hba;
@@ -42,8 +42,8 @@ mod settings;
 mod source;
 mod toml_reader;
 mod value;
-mod written;
 mod write;
+mod written;
 
 pub use convert::{Converted, convert};
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};

@@ -18,7 +18,7 @@ pub(super) fn of(row: &Opt, value: &DeValue<'_>) -> Result<Value, String> {
             Some(bytes) => Ok(Value::Number(bytes)),
             None => Err(format!("value for '{}' must be {}, found {text:?}", row.name, SIZE)),
         },
-        (Ty::Text | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto, DeValue::String(text)) => {
+        (Ty::Text | Ty::Secret | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto, DeValue::String(text)) => {
             checked_text(text).map(Value::Text)
         }
         (Ty::TextsOrDefault, DeValue::Table(table)) if is_default(table) => Ok(Value::Default),
@@ -37,7 +37,7 @@ fn expected(ty: Ty) -> &'static str {
         Ty::Bool | Ty::DeprecatedBool => "a boolean",
         Ty::Int(_) | Ty::DeprecatedInt => "an integer",
         Ty::Size => SIZE,
-        Ty::Text | Ty::Word(_) => "a string",
+        Ty::Text | Ty::Secret | Ty::Word(_) => "a string",
         Ty::Texts => "a string or an array of strings",
         Ty::TextsOrDefault => "a string, { default = true }, or an array of them",
         Ty::CountOrAuto => "an integer or \"auto\"",

@@ -68,7 +68,7 @@ impl Random {
             Ty::CountOrAuto if self.below(2) == 0 => Value::Text("auto".to_owned()),
             Ty::CountOrAuto => Value::Number(self.number(1, 9)),
             Ty::TextsOrDefault if self.below(2) == 0 => Value::Default,
-            Ty::Text | Ty::Texts | Ty::TextsOrDefault => Value::Text(self.text()),
+            Ty::Text | Ty::Secret | Ty::Texts | Ty::TextsOrDefault => Value::Text(self.text()),
             Ty::Word(words) => Value::Word(words[self.below(words.len())]),
         }
     }
