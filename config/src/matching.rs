@@ -48,28 +48,35 @@ impl Config {
 }
 
 fn fits(rule: &Rule, index: usize, who: &Client<'_>, in_group: &dyn Fn(usize, &str) -> bool) -> bool {
-    let named = match &rule.database {
-        Name::Any => true,
-        Name::Is(name) => name == who.database,
-    };
     rule.pool.routing == who.routing
-        && named
+        && database_fits(&rule.database, who)
         && match &rule.user {
             RuleUser::Any => true,
             RuleUser::Is(name) => name == who.user,
             RuleUser::Group(_) => in_group(index, who.user),
         }
         && address_fits(&rule.address, who)
-        && match rule.connection {
-            ConnectionType::Any => true,
-            ConnectionType::Local => who.unix,
-            ConnectionType::Host => !who.unix,
-            ConnectionType::HostSsl => !who.unix && who.tls,
-            ConnectionType::HostNoSsl => !who.unix && !who.tls,
-        }
+        && connection_fits(rule.connection, who)
 }
 
-fn address_fits(range: &AddressRange, who: &Client<'_>) -> bool {
+pub(crate) fn database_fits(database: &Name, who: &Client<'_>) -> bool {
+    match database {
+        Name::Any => true,
+        Name::Is(name) => name == who.database,
+    }
+}
+
+pub(crate) fn connection_fits(connection: ConnectionType, who: &Client<'_>) -> bool {
+    match connection {
+        ConnectionType::Any => true,
+        ConnectionType::Local => who.unix,
+        ConnectionType::Host => !who.unix,
+        ConnectionType::HostSsl => !who.unix && who.tls,
+        ConnectionType::HostNoSsl => !who.unix && !who.tls,
+    }
+}
+
+pub(crate) fn address_fits(range: &AddressRange, who: &Client<'_>) -> bool {
     match range {
         AddressRange::Any => true,
         _ if who.unix => false,

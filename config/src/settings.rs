@@ -150,18 +150,20 @@ pub(crate) fn word(flag: bool) -> &'static str {
     if flag { "yes" } else { "no" }
 }
 
-/// A text in its quotes. What would break a line or a terminal is shown as an escape.
+/// A text in its quotes, on one line.
 pub(crate) fn quoted(text: &str) -> String {
-    let mut made = String::with_capacity(text.len().saturating_add(2));
-    made.push('"');
+    format!("\"{}\"", escaped(text).replace('"', "\\\""))
+}
+
+/// A text with what would break a line or a terminal as escapes.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '"' => made.push_str("\\\""),
             c if c.is_control() => made.extend(c.escape_default()),
             c => made.push(c),
         }
     }
-    made.push('"');
     made
 }
 
