@@ -3,6 +3,12 @@
 //! Follows `getopt_long(3)`: a long option may be shortened as long as it stays the only one, short options may
 //! share a dash, options may stand behind the path, and `--` ends them.
 
+mod build;
+mod explain;
+
+pub use build::Build;
+pub use explain::{Asked, From, Tls};
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +18,8 @@ use std::path::PathBuf;
 pub enum Cli {
     /// Start, or check the configuration.
     Start(Options),
+    /// Tell which rule a client gets.
+    Explain(Asked),
     /// Print [`Build::version_text`] and exit 0.
     Version,
     /// Print [`help_text`] and exit 0.
@@ -103,6 +111,12 @@ pub enum OptionFault {
     },
     /// The option takes no value.
     Value(&'static str),
+    /// The option takes a value, and there is none.
+    NoValue(&'static str),
+    /// `--explain` needs this one.
+    Missing(&'static str),
+    /// No such address.
+    Address(String),
 }
 
 impl fmt::Display for OptionFault {
@@ -115,6 +129,9 @@ impl fmt::Display for OptionFault {
                 possible.iter().try_for_each(|name| write!(f, " '--{name}'"))
             }
             OptionFault::Value(name) => write!(f, "option '--{name}' doesn't allow an argument"),
+            OptionFault::NoValue(name) => write!(f, "option '--{name}' requires an argument"),
+            OptionFault::Missing(name) => write!(f, "option '--explain' needs '--{name}'"),
+            OptionFault::Address(given) => write!(f, "'{given}' is not an address"),
         }
     }
 }
@@ -173,7 +190,13 @@ const LONG: [(&str, Flag); 9] = [
 ///
 /// Options count from left to right: `--version`, `--help` and `--usage` answer at once, and a wrong option ends
 /// the reading, whatever follows.
+///
+/// With `--explain` the line is read by the rules of [`explain::parse`].
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--explain") {
+        return explain::parse(args);
+    }
     let mut options = Options {
         config: PathBuf::new(),
         task: Task::Serve,
@@ -274,6 +297,11 @@ Odyssey - scalable postgresql connection pooler
   -h, --help                 Give this help list
       --usage                Give a short usage message
   -?                         Same as --help
+
+  --explain --database=D --user=U [--address=A | --unix] [--tls] FILE
+                             Tell which rule a client gets and why, and exit: 0 when
+                             a rule matches, 2 when none does, 1 when FILE is wrong.
+                             Without an address the client comes from 127.0.0.1
 "
     )
 }
@@ -282,86 +310,9 @@ Odyssey - scalable postgresql connection pooler
 pub fn usage_text(argv0: &str) -> String {
     format!(
         "Usage: {argv0} [-?V] [--console] [--convert] [--log_to_stdout] [--silent] [--test] [--verbose] [--help] [--usage] \
-         [--version] /path/to/odyssey.conf\n"
+         [--version] /path/to/odyssey.conf\n\
+         Usage: {argv0} --explain --database=D --user=U [--address=A | --unix] [--tls] /path/to/odyssey.conf\n"
     )
-}
-
-/// What this program was built from and by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Build {
-    /// Version number.
-    pub version: &'static str,
-    /// Short git revision, when it was built from a checkout.
-    pub revision: Option<&'static str>,
-    /// `release` or `debug`.
-    pub build_type: &'static str,
-    /// The compiler's name.
-    pub compiler: &'static str,
-    /// The compiler's version number.
-    pub compiler_version: &'static str,
-    /// `64-bit` or `32-bit`.
-    pub arch: &'static str,
-}
-
-/// Optional parts and whether they are in.
-const FEATURES: [(&str, bool); 4] = [("pam", false), ("ldap", false), ("systemd", false), ("prom", false)];
-
-impl Build {
-    /// This program.
-    pub const fn current() -> Build {
-        let revision = env!("ODYSSEY_GIT_REVISION");
-        Build {
-            version: env!("CARGO_PKG_VERSION"),
-            revision: if revision.is_empty() { None } else { Some(revision) },
-            build_type: env!("ODYSSEY_BUILD_TYPE"),
-            compiler: "rustc",
-            compiler_version: env!("ODYSSEY_COMPILER_VERSION"),
-            arch: if cfg!(target_pointer_width = "64") { "64-bit" } else { "32-bit" },
-        }
-    }
-
-    /// `0.1.0-abcdef1`, or `0.1.0` without a revision.
-    pub fn number(&self) -> String {
-        match self.revision {
-            Some(revision) => format!("{}-{revision}", self.version),
-            None => self.version.to_owned(),
-        }
-    }
-
-    /// `0.1.0 (git abcdef1)`, or `0.1.0` without a revision.
-    pub fn number_with_git(&self) -> String {
-        match self.revision {
-            Some(revision) => format!("{} (git {revision})", self.version),
-            None => self.version.to_owned(),
-        }
-    }
-
-    /// The answer to `--version`: two lines.
-    pub fn version_text(&self) -> String {
-        let Build { compiler, compiler_version, arch, .. } = self;
-        let number = self.number_with_git();
-        format!("odyssey {number} {}\ncompiled by {compiler}-{compiler_version}, {arch}\n", self.features())
-    }
-
-    /// The log line at start.
-    pub fn start_line(&self) -> String {
-        let git = self.revision.map(|revision| format!(" (git: {revision})")).unwrap_or_default();
-        format!("odyssey {}{git} {}", self.version, self.features())
-    }
-
-    /// The answer to SHOW VERSION.
-    pub fn console_text(&self) -> String {
-        let Build { build_type, compiler, compiler_version, arch, .. } = self;
-        let number = self.number_with_git();
-        format!("odyssey {number} {build_type}, compiled by {compiler}-{compiler_version}, {arch}")
-    }
-
-    /// `release +pam -ldap ...`
-    fn features(&self) -> String {
-        let sign = |has| if has { '+' } else { '-' };
-        let features = FEATURES.iter().map(|(name, has)| format!(" {}{name}", sign(*has)));
-        features.fold(self.build_type.to_owned(), |text, feature| text + &feature)
-    }
 }
 
 #[cfg(test)]
@@ -442,45 +393,6 @@ mod tests {
             let text = parsed(line).unwrap_err().option_text("odyssey");
             assert_eq!(text, format!("odyssey: {want}\nTry `odyssey --help' for more information.\n"));
         }
-    }
-
-    #[test]
-    fn version_texts() {
-        let build = Build {
-            version: "1.2.3",
-            revision: Some("abcdef1"),
-            build_type: "release",
-            compiler: "rustc",
-            compiler_version: "1.95.0",
-            arch: "64-bit",
-        };
-        let archive = Build { revision: None, ..build };
-        let cases = [
-            (
-                build.version_text(),
-                "odyssey 1.2.3 (git abcdef1) release -pam -ldap -systemd -prom\ncompiled by rustc-1.95.0, 64-bit\n",
-            ),
-            (
-                archive.version_text().lines().next().unwrap().into(),
-                "odyssey 1.2.3 release -pam -ldap -systemd -prom",
-            ),
-            (build.start_line(), "odyssey 1.2.3 (git: abcdef1) release -pam -ldap -systemd -prom"),
-            (build.console_text(), "odyssey 1.2.3 (git abcdef1) release, compiled by rustc-1.95.0, 64-bit"),
-            (archive.console_text(), "odyssey 1.2.3 release, compiled by rustc-1.95.0, 64-bit"),
-            (build.number(), "1.2.3-abcdef1"),
-            (archive.number(), "1.2.3"),
-        ];
-        for (text, want) in cases {
-            assert_eq!(text, want);
-        }
-    }
-
-    #[test]
-    fn this_program_knows_itself() {
-        let build = Build::current();
-        assert!(!build.version.is_empty());
-        assert!(["release", "debug"].contains(&build.build_type), "{}", build.build_type);
-        assert!(build.compiler_version.contains('.'), "{}", build.compiler_version);
     }
 
     #[test]

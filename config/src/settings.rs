@@ -12,7 +12,7 @@ const HIDDEN: &str = "***";
 /// One directive and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Where it stands: `global`, `soft_oom`, `soft_oom: drop`, `listen`, `storage`, `rule` and so on.
+    /// Where it stands: `global`, `soft_oom`, `soft_oom.drop`, `listen`, `storage`, `rule` and so on.
     pub section: &'static str,
     /// The word in the file.
     pub name: &'static str,
@@ -191,7 +191,7 @@ pub(crate) fn section(kind: Kind) -> &'static str {
         Kind::LdapEndpoint => "ldap_endpoint",
         Kind::ConnDrop => "conn_drop_options",
         Kind::SoftOom => "soft_oom",
-        Kind::SoftOomDrop => "soft_oom: drop",
+        Kind::SoftOomDrop => "soft_oom.drop",
         Kind::QueryParsing => "query_parsing",
         Kind::LdapCredentials => "ldap_storage_credentials",
         Kind::Database | Kind::User | Kind::Group | Kind::Watchdog => "rule",

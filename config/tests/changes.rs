@@ -60,7 +60,7 @@ fn each_change_is_one_line() {
             "once",
             "soft_oom { limit 1m }",
             "soft_oom { limit 2m drop { } }",
-            &["soft_oom: limit 1048576 -> 2097152 (restart)", "soft_oom: drop: added (restart)"],
+            &["soft_oom: limit 1048576 -> 2097152 (restart)", "soft_oom.drop: added (restart)"],
         ),
         (
             "once",

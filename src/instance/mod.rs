@@ -1,5 +1,7 @@
 //! The process: command line, configuration, log, and then the system machine.
 
+mod explain;
+
 use crate::cli::{self, Build, Cli, Options, Task, Usage};
 use crate::log::{self, Guard, LogHandle, Who, log_error, log_info};
 use crate::rules::Rules;
@@ -9,9 +11,10 @@ use crate::worker::context::Shared;
 use machinarium::dns::Resolver;
 use machinarium::offload::Offload;
 use machinarium::{Machine, signal};
-use odyssey_config::{Config, Level};
+use odyssey_config::{Config, FileLoader, Level};
 use std::cell::Cell;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +35,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let argv0 = args.next().map_or_else(|| "odyssey".to_owned(), |name| name.to_string_lossy().into_owned());
     let options = match cli::parse(args) {
         Ok(Cli::Start(options)) => options,
+        Ok(Cli::Explain(asked)) => return explain::run(&asked),
         Ok(Cli::Version) => return print(&Build::current().version_text()),
         Ok(Cli::Help) => return print(&cli::help_text(&argv0)),
         Ok(Cli::Usage) => return print(&cli::usage_text(&argv0)),
