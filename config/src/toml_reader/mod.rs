@@ -82,6 +82,9 @@ impl Reader<'_, '_> {
 
     fn include(&mut self, at: &Position, value: &Spanned<DeValue<'_>>, root: &mut Block) {
         for (path, at) in self.items(at, value) {
+            if self.run.is_over() {
+                return;
+            }
             if let Some(path) = self.text("include", &at, path) {
                 self.run.file(&path, self.depth + 1, root);
             }
@@ -155,36 +158,18 @@ impl Reader<'_, '_> {
 
     /// The keys that say what odyssey.conf says before the brace; `None` after an error was reported.
     fn header(&mut self, word: &str, table: &DeTable<'_>, block: &mut Block) -> Option<()> {
-        let allowed = header_keys(block.kind.header());
-        if !allowed.contains(&NAME) {
-            return Some(());
+        let keys = header_keys(block.kind.header());
+        if keys.contains(&NAME) {
+            block.name = self.name(word, keys, table, &block.at)?;
         }
-        let find = |name| table.get_key_value(name).filter(|_| allowed.contains(&name));
-        let default = match find(DEFAULT) {
-            Some((key, value)) => self.is_default(&self.places.at(key.span().start), value)?,
-            None => false,
-        };
-        block.name = match (find(NAME), default) {
-            (Some((key, value)), false) => {
-                BlockName::Text(self.text(NAME, &self.places.at(key.span().start), value)?)
-            }
-            (None, true) => BlockName::Default,
-            (Some((key, _)), true) => {
-                let message = format!("{word} section has both 'name' and 'default'");
-                self.run.sink.error(&self.places.at(key.span().start), message);
-                return None;
-            }
-            (None, false) => {
-                let or = if allowed.contains(&DEFAULT) { " or 'default = true'" } else { "" };
-                self.run.sink.error(&block.at, format!("{word} section is missing 'name'{or}"));
-                return None;
-            }
-        };
-        if let Some((key, value)) = find(ADDRESS) {
-            block.address = Some(self.text(ADDRESS, &self.places.at(key.span().start), value)?);
+        if keys.contains(&ADDRESS)
+            && let Some((at, value)) = self.field(table, ADDRESS)
+        {
+            block.address = Some(self.text(ADDRESS, &at, value)?);
         }
-        if let Some((key, value)) = find(CONNECTION) {
-            let at = self.places.at(key.span().start);
+        if keys.contains(&CONNECTION)
+            && let Some((at, value)) = self.field(table, CONNECTION)
+        {
             let text = self.text(CONNECTION, &at, value)?;
             block.connection = connection_named(&text);
             if block.connection.is_none() {
@@ -194,6 +179,44 @@ impl Reader<'_, '_> {
             }
         }
         Some(())
+    }
+
+    /// What `name` and, among `keys`, `default` say; one of them must.
+    fn name(
+        &mut self,
+        word: &str,
+        keys: &[&str],
+        table: &DeTable<'_>,
+        section: &Position,
+    ) -> Option<BlockName> {
+        let may_default = keys.contains(&DEFAULT);
+        let default = match self.field(table, DEFAULT).filter(|_| may_default) {
+            Some((at, value)) => self.is_default(&at, value)?,
+            None => false,
+        };
+        match (self.field(table, NAME), default) {
+            (Some((at, value)), false) => self.text(NAME, &at, value).map(BlockName::Text),
+            (None, true) => Some(BlockName::Default),
+            (Some((at, _)), true) => {
+                self.run.sink.error(&at, format!("{word} section has both 'name' and 'default'"));
+                None
+            }
+            (None, false) => {
+                let or = if may_default { " or 'default = true'" } else { "" };
+                self.run.sink.error(section, format!("{word} section is missing 'name'{or}"));
+                None
+            }
+        }
+    }
+
+    /// The key `name` of a table: where it stands, and its value.
+    fn field<'v, 't>(
+        &self,
+        table: &'v DeTable<'t>,
+        name: &str,
+    ) -> Option<(Position, &'v Spanned<DeValue<'t>>)> {
+        let (key, value) = table.get_key_value(name)?;
+        Some((self.places.at(key.span().start), value))
     }
 
     fn is_default(&mut self, at: &Position, value: &Spanned<DeValue<'_>>) -> Option<bool> {
