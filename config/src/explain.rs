@@ -88,9 +88,9 @@ fn misfits(rule: &Rule, who: &Client<'_>) -> Vec<String> {
         let text = match rule.connection {
             ConnectionType::Local => "the client does not come by a unix socket",
             _ if who.unix => "the client comes by a unix socket",
-            ConnectionType::HostNoSsl => "the client asked for TLS",
+            ConnectionType::HostNoSsl => "the client comes over TLS",
             ConnectionType::Any | ConnectionType::Host | ConnectionType::HostSsl => {
-                "the client did not ask for TLS"
+                "the client does not come over TLS"
             }
         };
         found.push(text.to_owned());
@@ -160,7 +160,7 @@ impl Explanation<'_> {
             (false, Some(address)) => write!(f, " from {address}")?,
             (false, None) => {}
         }
-        writeln!(f, "{}", if who.tls { " with TLS" } else { "" })
+        writeln!(f, "{}", if who.tls { " over TLS" } else { "" })
     }
 
     /// The match with its neighbours; without a match, the rules that come nearest.

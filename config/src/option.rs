@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Where "no more than fits" is the upper bound, the documentation is silent about it.
+const I32_MAX: i64 = 2_147_483_647;
+
 /// One directive of one section. Parser, value checks, defaults and the documentation all read this row.
 #[derive(Debug)]
 pub struct Opt {
@@ -114,8 +117,9 @@ impl fmt::Display for Ty {
         match self {
             Ty::Bool => f.write_str("yes/no"),
             Ty::Int(Check::Int32) => f.write_str("number"),
+            Ty::Int(Check::Range(0, I32_MAX) | Check::NonNegative(_)) => f.write_str("number, not negative"),
+            Ty::Int(Check::Range(low, I32_MAX)) => write!(f, "number, at least {low}"),
             Ty::Int(Check::Range(low, high)) => write!(f, "number, {low} to {high}"),
-            Ty::Int(Check::NonNegative(_)) => f.write_str("number, not negative"),
             Ty::Size => f.write_str("size"),
             Ty::Text => f.write_str("string"),
             Ty::Secret => f.write_str("string, never shown"),

@@ -1,11 +1,10 @@
-//! Diagnostics and the option tables as text.
+//! Diagnostics and HBA records as text.
 
 use std::fmt;
 
 use crate::address::Mask;
 use crate::diagnostic::{Diagnostic, Level};
 use crate::hba::{HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
-use crate::option::{Effect, Opt};
 
 impl Diagnostic {
     /// The line, or two lines with a hint, without a newline at the end.
@@ -72,27 +71,4 @@ impl fmt::Display for HbaBlock {
             None => write!(f, "{} {}", self.base, self.mask.0),
         }
     }
-}
-
-/// The option tables as one Markdown page, section by section.
-pub fn options_markdown() -> String {
-    let mut page = String::new();
-    for (section, rows) in crate::options::sections() {
-        page.push_str(&format!("## {section}\n\n| directive | type | default | reload | effect |\n"));
-        page.push_str("|---|---|---|---|---|\n");
-        for row in rows {
-            page.push_str(&markdown_row(row));
-        }
-        page.push('\n');
-    }
-    page
-}
-
-fn markdown_row(row: &Opt) -> String {
-    let effect = match row.effect {
-        Effect::Full => row.doc.to_owned(),
-        Effect::NotYet(why) => format!("{} *Not effective yet: {why}.*", row.doc),
-        Effect::Ignored(why) => format!("{} *Ignored: {why}.*", row.doc),
-    };
-    format!("| `{}` | {} | {} | {} | {effect} |\n", row.name, row.ty, row.default, row.reload)
 }

@@ -57,7 +57,7 @@ rules in the order in which they are tried, 10 in all:
        1  database "app" user "alice" ".example.com": the host name, not known here, would have to be .example.com
        2  database "app" user "alice" "10.0.0.1/8": 10.0.0.1/8 has bits set behind its prefix and matches nobody
        3  database "app" user "alice" "192.168.0.0/16": 10.1.2.3 is not in 192.168.0.0/16
-       4  database "app" user "alice" hostssl: the client did not ask for TLS
+       4  database "app" user "alice" hostssl: the client does not come over TLS
        5  database "app" user "alice" local: the client does not come by a unix socket
 ->     6  database "app" user "alice": matches
        8  database "app" group "staff": would match, but comes too late

@@ -16,7 +16,7 @@ pub struct Asked {
     pub user: String,
     /// Where it comes from.
     pub from: From,
-    /// Whether it asks for TLS.
+    /// Whether it comes over TLS.
     pub tls: Tls,
 }
 
@@ -29,20 +29,20 @@ pub enum From {
     Unix,
 }
 
-/// Whether a client asks for TLS.
+/// Whether a client comes over TLS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tls {
     /// It does.
-    Asked,
+    On,
     /// It does not.
-    NotAsked,
+    Off,
 }
 
 /// Reads all arguments of a line that has `--explain` in it. Options stand in any order, their values behind them or
 /// behind `=`; of a repeated option the last counts.
 pub(super) fn parse(args: Vec<OsString>) -> Result<Cli, Usage> {
     let wrong = |fault| Err(Usage::Option(fault));
-    let (mut database, mut user, mut from, mut tls) = (None, None, None, Tls::NotAsked);
+    let (mut database, mut user, mut from, mut tls) = (None, None, None, Tls::Off);
     let mut paths = Vec::new();
     let mut args = args.into_iter();
     while let Some(arg) = args.next() {
@@ -67,7 +67,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Cli, Usage> {
             ("address", _) => from = Some(address(value("address")?)?),
             ("explain", None) => {}
             ("unix", None) => from = Some(From::Unix),
-            ("tls", None) => tls = Tls::Asked,
+            ("tls", None) => tls = Tls::On,
             ("help", None) => return Ok(Cli::Help),
             ("explain", Some(_)) => return wrong(OptionFault::Value("explain")),
             ("unix", Some(_)) => return wrong(OptionFault::Value("unix")),
@@ -99,12 +99,12 @@ mod tests {
         };
         let fault = |fault| Err(Usage::Option(fault));
         let cases = [
-            ("--explain a.conf --database d --user u", asked(home, Tls::NotAsked)),
-            ("--database=d a.conf --user=u --explain --tls", asked(home, Tls::Asked)),
-            ("--explain --database d --user u --unix -- a.conf", asked(From::Unix, Tls::NotAsked)),
+            ("--explain a.conf --database d --user u", asked(home, Tls::Off)),
+            ("--database=d a.conf --user=u --explain --tls", asked(home, Tls::On)),
+            ("--explain --database d --user u --unix -- a.conf", asked(From::Unix, Tls::Off)),
             (
                 "--explain --database x --database d --user u --unix --address 127.0.0.1 a.conf",
-                asked(home, Tls::NotAsked),
+                asked(home, Tls::Off),
             ),
             ("--explain --help", Ok(Cli::Help)),
             ("--explain --database d --user u", Err(Usage::Path)),

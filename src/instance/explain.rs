@@ -23,7 +23,7 @@ pub(super) fn run(asked: &Asked) -> ExitCode {
             From::Unix => None,
         },
         unix: asked.from == From::Unix,
-        tls: asked.tls == Tls::Asked,
+        tls: asked.tls == Tls::On,
         host_name: None,
         routing: PoolRouting::ClientVisible,
     };

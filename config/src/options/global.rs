@@ -12,7 +12,7 @@ const NO_CANCEL_QUEUE: &str = "cancel requests are not queued yet";
 table! {
     DAEMONIZE = "daemonize", Bool, Flag(false), Restart, NotYet("the process stays in the foreground"), "Go to the background after the configuration was read.";
     PRIORITY = "priority", Int(Int32), Number(0), Restart, NotYet("the priority of the process is not changed"), "Nice value of the process; 0 leaves it alone.";
-    SEQUENTIAL_ROUTING = "sequential_routing", Bool, Flag(false), Restart, Full, "Try rules in file order instead of by how much they name.";
+    SEQUENTIAL_ROUTING = "sequential_routing", Bool, Flag(false), Restart, Full, "Try rules in the order of the file instead of by how much they name.";
     PID_FILE = "pid_file", Ty::Text, Unset, Restart, NotYet("no pid file is written"), "Write the process id to this file.";
     UNIX_SOCKET_DIR = "unix_socket_dir", Ty::Text, Unset, Restart, Full, "Directory of the sockets of listeners and storages without a host.";
     UNIX_SOCKET_MODE = "unix_socket_mode", Ty::Text, Unset, Restart, Full, "Permissions of listening sockets in octal digits; required with `unix_socket_dir`.";
@@ -47,7 +47,7 @@ table! {
     CANCEL_MAX_INFLIGHT = "cancel_max_inflight", Int(Int32), Computed("2 * `workers`"), Restart, NotYet(NO_CANCEL_QUEUE), "Cancels in progress at once.";
     DNS_CACHE_TTL = "dns_cache_ttl", Int(Int32), Number(30_000), Restart, NotYet("resolved names are not cached yet"), "Milliseconds a resolved name is kept.";
     GROUP_CHECKER_INTERVAL = "group_checker_interval", Int(Int32), Number(7000), Restart, NotYet("group members are not looked up yet"), "Milliseconds between group membership queries.";
-    HBA_FILE = "hba_file", Ty::Text, Unset, Applied, Full, "File of host based authentication records.";
+    HBA_FILE = "hba_file", Ty::Text, Unset, Applied, Full, "File of host based authentication records: who no record allows is refused. Read again at each reload.";
     VIRTUAL_PROCESSING = "virtual_processing", Bool, Flag(false), Restart, NotYet("every query goes to a server"), "Answer some SHOW and SET without a server.";
     VIRTUAL_TRANSACTION = "virtual_transaction", Bool, Flag(true), Restart, NotYet("every query goes to a server"), "Keep a bare BEGIN back until the next query.";
     SMART_SEARCH_PATH_ENQUOTING = "smart_search_path_enquoting", Bool, Flag(false), Applied, NotYet("parameters are not replayed yet"), "Leave an already well-formed `search_path` unquoted when it is given to a server.";

@@ -13,12 +13,12 @@ const NO_STATS: &str = "statistics are not logged periodically yet";
 table! {
     LOG_FILE = "log_file", Ty::Text, Unset, Restart, Full, "Append the log to this file.";
     LOG_FORMAT = "log_format", Ty::Text, Required, Restart, Full, "Text of a log line with `%` flags; JSON when it contains `json`.";
-    LOG_TO_STDOUT = "log_to_stdout", Bool, Flag(true), Restart, Full, "Write the log to standard output.";
+    LOG_TO_STDOUT = "log_to_stdout", Bool, Flag(true), Restart, Full, "Write the log to standard output too.";
     LOG_SYSLOG = "log_syslog", Bool, Flag(false), Restart, NotYet(NO_SYSLOG), "Write the log to syslog.";
     LOG_SYSLOG_IDENT = "log_syslog_ident", Ty::Text, Unset, Restart, NotYet(NO_SYSLOG), "Name in syslog.";
     LOG_SYSLOG_FACILITY = "log_syslog_facility", Ty::Text, Text("daemon"), Restart, NotYet(NO_SYSLOG), "`daemon`, `user`, or `local0` to `local7`; anything else is `daemon`.";
-    LOG_DEBUG = "log_debug", Bool, Flag(false), Applied, Full, "Debug messages.";
-    LOG_CONFIG = "log_config", Bool, Flag(false), Applied, Full, "Print the configuration at start and the rules at reload.";
+    LOG_DEBUG = "log_debug", Bool, Flag(false), Applied, Full, "Debug messages about everything.";
+    LOG_CONFIG = "log_config", Bool, Flag(false), Applied, Full, "Log every setting at start, and the rules at each reload.";
     LOG_SESSION = "log_session", Bool, Flag(true), Applied, Full, "Messages when clients and servers connect and leave.";
     LOG_QUERY = "log_query", Bool, Flag(false), Applied, Full, "Log the text of queries.";
     LOG_STATS = "log_stats", Bool, Flag(true), Applied, NotYet(NO_STATS), "Log statistics periodically.";
