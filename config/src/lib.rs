@@ -39,6 +39,7 @@ mod parser;
 mod reload;
 mod render;
 mod resolve;
+mod rule_index;
 mod settings;
 mod source;
 mod toml_reader;
