@@ -36,6 +36,7 @@ mod option;
 mod options;
 mod overrides;
 mod parser;
+mod pgbouncer;
 mod reload;
 mod render;
 mod resolve;

@@ -1,0 +1,21 @@
+//! Where the parts of the conversion report to: errors with their place, and notes of what changes its meaning.
+
+use crate::diagnostic::Sink;
+use crate::source::{Loader, Position};
+
+/// What every part of the conversion is handed.
+pub(super) struct Cx<'a> {
+    pub(super) loader: &'a dyn Loader,
+    /// Input that cannot be understood.
+    pub(super) sink: &'a mut Sink,
+    /// Input that is understood and has no exact equivalent: `FILE:LINE: setting: reason`.
+    pub(super) notes: &'a mut Vec<String>,
+}
+
+impl Cx<'_> {
+    /// Reports what became of `setting`, written at `at`.
+    pub(super) fn note(&mut self, at: &Position, setting: &str, reason: impl AsRef<str>) {
+        let note = format!("{}:{}: {setting}: {}", at.file, at.line, reason.as_ref());
+        self.notes.push(note);
+    }
+}
