@@ -288,7 +288,7 @@ pub fn help_text(argv0: &str) -> String {
 Odyssey - scalable postgresql connection pooler
 
       --console              Do not fork on startup
-      --convert              Print a .toml file as odyssey.conf, any other as TOML
+      --convert              Print a .toml file or PgBouncer's .ini as odyssey.conf, any other as TOML
       --log_to_stdout        Log to stdout
       --silent               Do not log anything
       --test                 Configuration testing

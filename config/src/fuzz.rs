@@ -37,6 +37,36 @@ pub fn fuzz_toml(data: &[u8]) {
     check(data, "fuzz.toml", "written.conf");
 }
 
+/// Three files in one, cut at zero bytes: those in `*.txt` and `*.hba` are the second and the third.
+struct Parts<'d>(&'d [u8]);
+
+impl Loader for Parts<'_> {
+    fn load(&self, path: &str) -> io::Result<Vec<u8>> {
+        let index = match path.rsplit_once('.') {
+            Some((_, "txt")) => 1,
+            Some((_, "hba")) => 2,
+            _ => 0,
+        };
+        Ok(self.0.split(|byte| *byte == 0).nth(index).unwrap_or_default().to_vec())
+    }
+}
+
+/// Converts `data` as a pgbouncer.ini, then a zero byte and its file of users, then one and its file of records.
+///
+/// Panics only if a promise is broken: a text exists exactly when there is no error, and it is an odyssey.conf that is
+/// read without one.
+pub fn fuzz_pgbouncer(data: &[u8]) {
+    let converted = convert(&Parts(data), "fuzz.ini");
+    let failed = converted.diagnostics.iter().any(|found| found.level == Level::Error);
+    assert_eq!(failed, converted.text.is_none(), "a text exists exactly when there is no error");
+    let Some(text) = converted.text else { return };
+    let written = "written.conf";
+    let outcome = parse(&Written(written, text.clone().into_bytes(), Same(b"")), written);
+    check_outcome(&outcome);
+    let Some(config) = outcome.config else { panic!("{:?} of {text}", outcome.diagnostics) };
+    check_rules(&config);
+}
+
 fn check(data: &[u8], entry: &str, other: &str) {
     let outcome = parse(&Same(data), entry);
     check_outcome(&outcome);

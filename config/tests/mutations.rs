@@ -1,6 +1,6 @@
 //! Damaged configurations never make the reader panic. `SEED=n` replays one seed; a failure names it.
 
-use odyssey_config::{fuzz_config, fuzz_toml};
+use odyssey_config::{fuzz_config, fuzz_pgbouncer, fuzz_toml};
 
 const ROUNDS: u64 = 3000;
 
@@ -13,6 +13,45 @@ struct Form {
 
 const CONF: Form = Form { fuzz: fuzz_config, corpus: &CONF_CORPUS, pieces: &CONF_PIECES };
 const TOML: Form = Form { fuzz: fuzz_toml, corpus: &TOML_CORPUS, pieces: &TOML_PIECES };
+
+const PGBOUNCER: Form = Form { fuzz: fuzz_pgbouncer, corpus: &PGBOUNCER_CORPUS, pieces: &PGBOUNCER_PIECES };
+
+const PGBOUNCER_CORPUS: [&str; 5] = [
+    concat!(
+        include_str!("pgbouncer/hba.ini"),
+        "\0",
+        include_str!("pgbouncer/users.txt"),
+        "\0",
+        include_str!("pgbouncer/records.hba"),
+    ),
+    concat!(include_str!("pgbouncer/lookup.ini"), "\0", include_str!("pgbouncer/users.txt")),
+    concat!(include_str!("pgbouncer/forced.ini"), "\0", include_str!("pgbouncer/users.txt")),
+    concat!(include_str!("pgbouncer/everything_limits.ini"), "listen_addr = *\n"),
+    include_str!("pgbouncer/ldap.ini"),
+];
+
+const PGBOUNCER_PIECES: [&str; 20] = [
+    "[databases]\n",
+    "[users]\n",
+    "[pgbouncer]\n",
+    "* = host=h\n",
+    "%include x.ini\n",
+    "auth_type = any\n",
+    "auth_user = u\n",
+    "auth_dbname = d\n",
+    "user=u",
+    "=",
+    "'",
+    "\"",
+    "\"\"",
+    "\\",
+    ",",
+    "\n",
+    "\0",
+    "\u{e9}",
+    "-1",
+    "99999999999999999999",
+];
 
 const TOML_CORPUS: [&str; 3] = [
     include_str!("valid/everything.toml"),
@@ -131,8 +170,13 @@ fn damaged_documents_never_panic() {
 }
 
 #[test]
+fn damaged_files_of_pgbouncer_never_panic() {
+    rounds(&PGBOUNCER);
+}
+
+#[test]
 fn every_prefix_of_a_good_file_is_handled() {
-    for form in [CONF, TOML] {
+    for form in [CONF, TOML, PGBOUNCER] {
         for text in form.corpus {
             for end in (0..text.len()).step_by(7) {
                 (form.fuzz)(&text.as_bytes()[..end]);

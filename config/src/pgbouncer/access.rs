@@ -119,7 +119,6 @@ pub(super) fn read<'s>(settings: &Settings, named: &'s Settings, cx: &mut Cx<'_>
 
 impl Gate<'_> {
     fn report(&self, settings: &Settings, cx: &mut Cx<'_>) {
-        let Some(auth_type) = settings.get("auth_type") else { return };
         for user in self.users.iter() {
             let reason = match (self.method, userlist::kind(&user.value)) {
                 (Method::Plain, SecretKind::Md5) => {
@@ -138,6 +137,8 @@ impl Gate<'_> {
             };
             cx.note(&user.at, &format!("\"{}\"", user.name), reason);
         }
+        self.report_unused(settings, cx);
+        let Some(auth_type) = settings.get("auth_type") else { return };
         let reason = match self.method {
             Method::Pam => "PAM service \"pgbouncer\" is asked; the server gets the client's password",
             Method::Cert => "users that auth_file does not list are refused, even if auth_query finds them",
@@ -155,6 +156,23 @@ impl Gate<'_> {
         cx.note(&auth_type.at, "auth_type", reason);
     }
 
+    /// Names the settings about users that this method does not look at.
+    fn report_unused(&self, settings: &Settings, cx: &mut Cx<'_>) {
+        let file_is_used = !matches!(self.method, Method::Any | Method::Pam);
+        let lookup_is_set_up = settings.text("auth_user").is_some();
+        let cases = [
+            ("auth_file", file_is_used, "auth_type does not look at it"),
+            ("auth_hba_file", self.method == Method::Hba, "auth_type is not hba, it is left out"),
+            ("auth_ldap_options", self.method == Method::Ldap, "auth_type is not ldap, they are left out"),
+            ("auth_query", lookup_is_set_up, "of use to databases with an auth_user only"),
+        ];
+        for (name, used, reason) in cases {
+            if let Some(setting) = settings.get(name).filter(|_| !used) {
+                cx.note(&setting.at, name, reason);
+            }
+        }
+    }
+
     /// Users with a line of their own anywhere, and `more`, each once.
     fn names<'n>(&'n self, more: &'n [String]) -> impl Iterator<Item = (&'n str, Option<&'n Setting>)> {
         let listed = self.users.iter().map(|user| (user.name.as_str(), Some(user)));
@@ -163,6 +181,11 @@ impl Gate<'_> {
         let known = |name: &str| self.users.get(name).is_some() || self.named.get(name).is_some();
         let more = more.iter().map(String::as_str).filter(move |name| !known(name));
         listed.chain(named.chain(more).map(|name| (name, None)))
+    }
+
+    /// Whether some record is about users in databases of their own names.
+    pub(super) fn has_same_user(&self) -> bool {
+        self.records.iter().any(hba::Record::has_same_user)
     }
 
     /// Databases that records name.
@@ -179,13 +202,17 @@ impl Gate<'_> {
         let mut rules = Vec::new();
         for record in self.records.iter().filter(|record| record.is_about(name)) {
             let users = record.users(name);
-            let asked: Vec<String> = users.iter().flatten().chain(more).cloned().collect();
+            let mut asked: Vec<String> = more.to_vec();
+            asked.extend(users.iter().flatten().filter(|user| !more.contains(user)).cloned());
             let fits = |rule: &Access| match (&rule.who, &users) {
                 (_, None) => true,
                 (BlockName::Text(who), Some(users)) => users.contains(who),
                 (BlockName::Default | BlockName::Absent, Some(_)) => false,
             };
-            let mut found = self.by_method(record.method, lookup, &asked);
+            let mut found = match record.method {
+                Method::Reject => Vec::new(),
+                method => self.by_method(method, lookup, &asked),
+            };
             found.retain(fits);
             // The first record that fits decides: who is unknown to it does not come to the next.
             let refused = match &users {

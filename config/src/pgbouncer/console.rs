@@ -40,21 +40,8 @@ pub(super) fn write(
         };
         rules.push((access, role));
     }
-    for (list, name) in [("admin_users", &admins), ("stats_users", &stats)]
-        .into_iter()
-        .flat_map(|(list, names)| names.iter().map(move |name| (list, name)))
-    {
-        let known = |(access, _): &(Access, &str)| access.who == BlockName::Text(name.clone());
-        if !rules.iter().any(known)
-            && routes.gate.method != Method::Any
-            && let Some(setting) = routes.settings.get(list)
-        {
-            cx.note(
-                &setting.at,
-                list,
-                format!("'{name}' is unknown to the console, auth_file does not list it"),
-            );
-        }
+    for (list, names) in [("admin_users", &admins), ("stats_users", &stats)] {
+        report_unknown(routes, list, names, &rules, cx);
     }
     let fallback = databases.list.iter().any(|database| database.name == BlockName::Default);
     if rules.is_empty() && !fallback {
@@ -77,8 +64,31 @@ pub(super) fn write(
             finish(&mut rule, role, &at);
             block.blocks.push(rule);
         }
-        if !block.blocks.is_empty() && !(taken && name == LOCAL) {
+        let another = taken && name == LOCAL;
+        if !another && !block.blocks.is_empty() {
             root.blocks.push(block);
+        }
+    }
+}
+
+/// Names the users of a list that nothing lets in.
+fn report_unknown(
+    routes: &Routes<'_>,
+    list: &str,
+    names: &[String],
+    rules: &[(Access, &str)],
+    cx: &mut Cx<'_>,
+) {
+    let Some(setting) = routes.settings.get(list).filter(|_| routes.gate.method != Method::Any) else {
+        return;
+    };
+    for name in names {
+        let admits =
+            |access: &Access| access.who == BlockName::Text(name.clone()) && access.proof != Proof::Refused;
+        if !rules.iter().any(|(access, _)| admits(access)) {
+            let reason =
+                format!("'{name}' cannot come to the console, nothing here says how to let that user in");
+            cx.note(&setting.at, list, reason);
         }
     }
 }

@@ -64,7 +64,11 @@ pub(super) fn read(lines: &Settings, settings: &Settings, cx: &mut Cx<'_>) -> Da
         let pairs = pairs::read(line, '\'', cx);
         known::report(&pairs, known::DATABASE, Some(&line.name), cx);
         let Some(target) = target(line, &pairs, settings, cx) else { continue };
-        let limits = limits::read(&pairs, Level::Database(&line.name), cx);
+        let level = match pairs.text("user") {
+            Some(_) => Level::DatabaseOfOneUser(&line.name),
+            None => Level::Database(&line.name),
+        };
+        let limits = limits::read(&pairs, level, cx);
         let known = made.targets.iter().position(|(other, _)| *other == target);
         let storage = known.unwrap_or_else(|| {
             made.targets.push((target, line.at.clone()));
@@ -178,7 +182,7 @@ fn server_tls(settings: &Settings, mode: &str, block: &mut Block) {
         // With a file of authorities our lesser modes would verify, which PgBouncer's do not.
         let verifies = mode.starts_with("verify") || name != "server_tls_ca_file";
         if let Some(text) = settings.text(name).filter(|_| verifies) {
-            make::text(block, opt, text, &at);
+            make::text(block, opt, global::tls_versions(text), &at);
         }
     }
 }

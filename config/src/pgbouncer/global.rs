@@ -228,9 +228,13 @@ fn client_tls(settings: &Settings, otherwise: &Position, cx: &mut Cx<'_>) -> Vec
         twin("client_tls_cert_file", &TLS_CERT_FILE, Form::Text, None),
         twin("client_tls_key_file", &TLS_KEY_FILE, Form::Text, None),
         twin("client_tls_ca_file", &TLS_CA_FILE, Form::Text, None),
-        twin("client_tls_protocols", &TLS_PROTOCOLS, Form::Text, None),
     ];
     entries.extend(files.iter().filter_map(|file| entry(settings, file, otherwise, cx)));
+    if let Some(protocols) = settings.get("client_tls_protocols").filter(|setting| !setting.value.is_empty())
+    {
+        let value = Value::Text(tls_versions(&protocols.value).to_owned());
+        entries.push(Entry { opt: &TLS_PROTOCOLS, at: protocols.at.clone(), value });
+    }
     entries
 }
 
@@ -251,4 +255,13 @@ pub(super) fn tls_mode(settings: &Settings, name: &str, cx: &mut Cx<'_>) -> Opti
         }
     };
     Some(mode)
+}
+
+/// TLS versions without PgBouncer's short words for some of them; any other text as it is.
+pub(super) fn tls_versions(text: &str) -> &str {
+    match text {
+        "secure" => "tlsv1.2,tlsv1.3",
+        "all" | "legacy" => "tlsv1.0,tlsv1.1,tlsv1.2,tlsv1.3",
+        text => text,
+    }
 }

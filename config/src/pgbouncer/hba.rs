@@ -224,10 +224,16 @@ impl Record {
         for user in &self.users {
             match user {
                 HbaUser::All => return None,
+                HbaUser::Is(name) if names.contains(name) => {}
                 HbaUser::Is(name) => names.push(name.clone()),
             }
         }
         Some(names)
+    }
+
+    /// Whether it is about users in databases of their own names.
+    pub(super) fn has_same_user(&self) -> bool {
+        self.databases.contains(&HbaDatabase::SameUser)
     }
 
     /// Databases it names.

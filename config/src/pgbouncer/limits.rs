@@ -32,6 +32,8 @@ pub(super) struct Limits {
 pub(super) enum Level<'n> {
     Everybody,
     Database(&'n str),
+    /// Its servers all log in as one user, so limits of the database are limits of its one pool.
+    DatabaseOfOneUser(&'n str),
     User(&'n str),
 }
 
@@ -39,21 +41,27 @@ pub(super) enum Level<'n> {
 pub(super) fn read(settings: &Settings, level: Level<'_>, cx: &mut Cx<'_>) -> Limits {
     let size = match level {
         Level::Everybody => "default_pool_size",
-        Level::Database(_) | Level::User(_) => "pool_size",
+        Level::Database(_) | Level::DatabaseOfOneUser(_) | Level::User(_) => "pool_size",
     };
-    let caps: [&[(&str, &str)]; 2] = match level {
+    let caps: [&[(&str, Option<&str>)]; 2] = match level {
         Level::Everybody => [
-            &[("max_db_connections", "user"), ("max_user_connections", "database")],
-            &[("max_db_client_connections", "user"), ("max_user_client_connections", "database")],
+            &[("max_db_connections", Some("user")), ("max_user_connections", Some("database"))],
+            &[("max_db_client_connections", Some("user")), ("max_user_client_connections", Some("database"))],
         ],
-        Level::Database(_) => [&[("max_db_connections", "user")], &[("max_db_client_connections", "user")]],
-        Level::User(_) => {
-            [&[("max_user_connections", "database")], &[("max_user_client_connections", "database")]]
+        Level::Database(_) => {
+            [&[("max_db_connections", Some("user"))], &[("max_db_client_connections", Some("user"))]]
         }
+        Level::DatabaseOfOneUser(_) => {
+            [&[("max_db_connections", None)], &[("max_db_client_connections", Some("user"))]]
+        }
+        Level::User(_) => [
+            &[("max_user_connections", Some("database"))],
+            &[("max_user_client_connections", Some("database"))],
+        ],
     };
     let owner = match level {
         Level::Everybody => String::new(),
-        Level::Database(name) | Level::User(name) => format!("{name}: "),
+        Level::Database(name) | Level::DatabaseOfOneUser(name) | Level::User(name) => format!("{name}: "),
     };
     let [servers, clients] = caps.map(|names| cap(settings, names, &owner, cx));
     let limits = Limits {
@@ -103,11 +111,11 @@ fn unless_negative(number: Option<i64>) -> Option<i64> {
 }
 
 /// The smallest of some caps. Ours hold for one user in one database, so each is a little wider than it was.
-fn cap(settings: &Settings, names: &[(&str, &str)], owner: &str, cx: &mut Cx<'_>) -> Option<i64> {
+fn cap(settings: &Settings, names: &[(&str, Option<&str>)], owner: &str, cx: &mut Cx<'_>) -> Option<i64> {
     let mut least: Option<i64> = None;
     for (name, per) in names {
         let Some(number) = settings.number(name, cx).filter(|number| *number > 0) else { continue };
-        if let Some(setting) = settings.get(name) {
+        if let (Some(setting), Some(per)) = (settings.get(name), per) {
             let reason = format!("counted for each {per} on its own, not for all together");
             cx.note(&setting.at, &format!("{owner}{name}"), reason);
         }

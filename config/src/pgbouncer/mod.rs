@@ -40,6 +40,11 @@ use crate::ast::{Block, BlockName, Kind};
 use crate::diagnostic::Sink;
 use crate::source::{Loader, Position};
 
+/// Whether the file is PgBouncer's, by its name.
+pub(crate) fn is_one(entry: &str) -> bool {
+    std::path::Path::new(entry).extension().is_some_and(|extension| extension == "ini")
+}
+
 /// Reads the pgbouncer.ini `entry` and the files it names.
 ///
 /// What cannot be understood goes to `sink` as errors; what has no equivalent goes to `notes`, one
@@ -58,6 +63,7 @@ pub(crate) fn read(loader: &dyn Loader, entry: &str, sink: &mut Sink, notes: &mu
     let mut gate = access::read(settings, &ini.users, cx);
     if gate.method == Method::Hba {
         databases.name_each(gate.named_databases());
+        report_same_user(settings, &gate, &databases, cx);
         routes::in_order(&mut root);
     }
     ldap(settings, &mut gate, &mut root, cx);
@@ -78,6 +84,16 @@ pub(crate) fn read(loader: &dyn Loader, entry: &str, sink: &mut Sink, notes: &mu
     root
 }
 
+/// Databases without a line have no names to compare users with.
+fn report_same_user(settings: &Settings, gate: &Gate<'_>, databases: &Databases, cx: &mut Cx<'_>) {
+    let fallback = databases.list.iter().any(|database| database.name == BlockName::Default);
+    if let Some(file) = settings.get("auth_hba_file").filter(|_| fallback && gate.has_same_user()) {
+        let reason =
+            "sameuser holds for databases with a name in [databases] or in a record, not for others of *";
+        cx.note(&file.at, "auth_hba_file", reason);
+    }
+}
+
 /// The limits of each line of `[users]`.
 fn user_limits(users: &Settings, cx: &mut Cx<'_>) -> BTreeMap<String, Limits> {
     let mut made = BTreeMap::new();
@@ -92,9 +108,6 @@ fn user_limits(users: &Settings, cx: &mut Cx<'_>) -> BTreeMap<String, Limits> {
 /// The LDAP endpoint; without a server to ask, everybody is refused.
 fn ldap(settings: &Settings, gate: &mut Gate<'_>, root: &mut Block, cx: &mut Cx<'_>) {
     if gate.method != Method::Ldap {
-        if let Some(options) = settings.get("auth_ldap_options") {
-            cx.note(&options.at, "auth_ldap_options", "auth_type is not ldap, they are left out");
-        }
         return;
     }
     match ldap::endpoint(settings, cx) {

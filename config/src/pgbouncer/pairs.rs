@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn values_may_be_quoted() {
-        let cases: [(&str, Result<(&str, &str, &str), &str>); 9] = [
+        let cases = [
             ("a=b c=d", Ok(("a", "b", " c=d"))),
             ("a = b", Ok(("a", "b", ""))),
             ("a='b c' d=e", Ok(("a", "b c", " d=e"))),

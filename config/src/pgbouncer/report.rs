@@ -3,6 +3,9 @@
 use crate::diagnostic::Sink;
 use crate::source::{Loader, Position};
 
+/// Notes kept of one run; nobody reads on after so many.
+const NOTES_MAX: usize = 2000;
+
 /// What every part of the conversion is handed.
 pub(super) struct Cx<'a> {
     pub(super) loader: &'a dyn Loader,
@@ -15,7 +18,12 @@ pub(super) struct Cx<'a> {
 impl Cx<'_> {
     /// Reports what became of `setting`, written at `at`.
     pub(super) fn note(&mut self, at: &Position, setting: &str, reason: impl AsRef<str>) {
-        let note = format!("{}:{}: {setting}: {}", at.file, at.line, reason.as_ref());
-        self.notes.push(note);
+        match self.notes.len() {
+            kept if kept < NOTES_MAX => {
+                self.notes.push(format!("{}:{}: {setting}: {}", at.file, at.line, reason.as_ref()));
+            }
+            NOTES_MAX => self.notes.push(format!("{}: there is more, which is not shown", at.file)),
+            _ => {}
+        }
     }
 }

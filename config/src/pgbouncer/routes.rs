@@ -186,11 +186,8 @@ impl Routes<'_> {
             return rule;
         }
         self.pool(place, &limits, mode, &mut rule, cx);
-        match pairs.text("target_session_attrs") {
-            Some(attrs @ ("read-write" | "read-only")) => {
-                make::text(&mut rule, &opt::TARGET_SESSION_ATTRS, attrs, at)
-            }
-            _ => {}
+        if let Some(attrs @ ("read-write" | "read-only")) = pairs.text("target_session_attrs") {
+            make::text(&mut rule, &opt::TARGET_SESSION_ATTRS, attrs, at);
         }
         startup(pairs, &mut rule, at);
         rule
