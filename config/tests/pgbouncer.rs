@@ -288,7 +288,7 @@ fn rule_of(
 fn clients_come_to_the_rules_they_came_to() {
     use Authentication::{Block, Md5, None as Open, ScramSha256};
     let v4 = Some("10.9.9.9");
-    let cases: [(&str, &str, &str, Option<&str>, Option<(Authentication, &str)>); 19] = [
+    let cases = [
         ("fallback.ini", "main", "alice", v4, Some((Md5, "postgres_1"))),
         ("fallback.ini", "main", "carol", v4, Some((ScramSha256, "postgres_1"))),
         ("fallback.ini", "main", "stranger", v4, Some((Md5, "postgres_1"))),

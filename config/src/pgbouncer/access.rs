@@ -107,8 +107,7 @@ pub(super) fn read<'s>(settings: &Settings, named: &'s Settings, cx: &mut Cx<'_>
     };
     let file = settings.get("auth_file").filter(|file| !file.value.is_empty());
     let users = match file {
-        // These methods do not look at it.
-        Some(_) if matches!(method, Method::Any | Method::Pam) => Settings::default(),
+        Some(_) if method == Method::Pam => Settings::default(),
         Some(file) => userlist::read(file, cx),
         None => Settings::default(),
     };
@@ -158,10 +157,9 @@ impl Gate<'_> {
 
     /// Names the settings about users that this method does not look at.
     fn report_unused(&self, settings: &Settings, cx: &mut Cx<'_>) {
-        let file_is_used = !matches!(self.method, Method::Any | Method::Pam);
         let lookup_is_set_up = settings.text("auth_user").is_some();
         let cases = [
-            ("auth_file", file_is_used, "auth_type does not look at it"),
+            ("auth_file", self.method != Method::Pam, "auth_type pam does not look at it"),
             ("auth_hba_file", self.method == Method::Hba, "auth_type is not hba, it is left out"),
             ("auth_ldap_options", self.method == Method::Ldap, "auth_type is not ldap, they are left out"),
             ("auth_query", lookup_is_set_up, "of use to databases with an auth_user only"),
@@ -235,6 +233,9 @@ impl Gate<'_> {
     fn by_method(&self, method: Method, lookup: Lookup, more: &[String]) -> Vec<Access> {
         let others = proof(method, None, lookup);
         let mut rules: Vec<Access> = Vec::new();
+        if method == Method::Any {
+            return vec![Access::of(BlockName::Default, others)];
+        }
         for (name, user) in self.names(more) {
             let proof = match user {
                 Some(user) => proof(method, Some(userlist::kind(&user.value)), lookup),

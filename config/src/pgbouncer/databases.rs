@@ -104,6 +104,13 @@ fn target(line: &Setting, pairs: &Settings, settings: &Settings, cx: &mut Cx<'_>
         // Servers have sockets whether or not clients get one.
         (true, false) => Some(format!("unix://{}/.s.PGSQL.{port}", global::SOCKET_DIR)),
     };
+    if let (true, Some(dir)) = (endpoints.is_empty(), settings.get("unix_socket_dir"))
+        && dir.value.starts_with('@')
+    {
+        let reason =
+            format!("servers are looked for in {}, not in the abstract namespace", global::SOCKET_DIR);
+        cx.note(&line.at, &format!("{}: host", line.name), reason);
+    }
     if let Some(host) = &host {
         let unusable = hosts.split(',').any(|host| host.starts_with('@'));
         if unusable || hosts::parse(host, 1).is_none() {

@@ -18,10 +18,11 @@ pub(super) struct Cx<'a> {
 impl Cx<'_> {
     /// Reports what became of `setting`, written at `at`.
     pub(super) fn note(&mut self, at: &Position, setting: &str, reason: impl AsRef<str>) {
+        let note = format!("{}:{}: {setting}: {}", at.file, at.line, reason.as_ref());
         match self.notes.len() {
-            kept if kept < NOTES_MAX => {
-                self.notes.push(format!("{}:{}: {setting}: {}", at.file, at.line, reason.as_ref()));
-            }
+            // What holds for everybody is met once for each database.
+            _ if self.notes.contains(&note) => {}
+            kept if kept < NOTES_MAX => self.notes.push(note),
             NOTES_MAX => self.notes.push(format!("{}: there is more, which is not shown", at.file)),
             _ => {}
         }
