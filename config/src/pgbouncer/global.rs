@@ -1,5 +1,7 @@
 //! Process-wide settings and listeners.
 
+use std::net::IpAddr;
+
 use super::make;
 use super::report::Cx;
 use super::settings::Settings;
@@ -189,7 +191,11 @@ fn listeners(settings: &Settings, socket: Option<&str>, root: &mut Block, cx: &m
     let common: Vec<Entry> =
         LISTEN.iter().filter_map(|twin| entry(settings, twin, &at, cx)).map(login_forever).collect();
     let tls = client_tls(settings, &at, cx);
-    for address in addresses {
+    for address in addresses.into_iter().flat_map(each_address) {
+        if address != "*" && address.parse::<IpAddr>().is_err() {
+            let reason = format!("of the name {address} only the first address is listened on");
+            cx.note(&at, "listen_addr", reason);
+        }
         let mut block = Block::new(Kind::Listen, at.clone());
         make::text(&mut block, &listen::HOST, address, &at);
         block.entries.extend(common.iter().chain(&tls).map(make::copy));
@@ -201,6 +207,12 @@ fn listeners(settings: &Settings, socket: Option<&str>, root: &mut Block, cx: &m
         block.entries.extend(common);
         root.blocks.push(block);
     }
+}
+
+/// A listener takes the first address of a name, and the one name that everybody writes has two.
+fn each_address(name: &str) -> impl Iterator<Item = &str> {
+    let (first, second) = if name == "localhost" { ("127.0.0.1", Some("::1")) } else { (name, None) };
+    std::iter::once(first).chain(second)
 }
 
 static LISTEN: [Twin; 3] = [
