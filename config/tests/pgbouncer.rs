@@ -1,5 +1,5 @@
-//! Configurations of PgBouncer under `pgbouncer/`: each `NAME.ini` with the odyssey.conf it becomes beside it as
-//! `NAME.conf`, and the notes as `NAME.txt`. Files under `pgbouncer/bad/` become nothing, and `NAME.txt` says why.
+//! Configurations of PgBouncer under `pgbouncer/`: beside each `NAME.ini` the odyssey.conf it becomes, as
+//! `NAME.conf`, and the notes, as `NAME.txt`. Files under `pgbouncer/bad/` become nothing; `NAME.txt` says why.
 //!
 //! After a deliberate change, run with `UPDATE=1` and read the difference.
 
@@ -230,8 +230,9 @@ fn with(name: &str, value: &str) -> (Option<String>, Vec<String>) {
     };
     let mode = if name == "server_reset_query_always" { "pool_mode = transaction" } else { "" };
     let ini = format!(
-        "[databases]\nother = host=o\ndb = host=h,i {}\n[users]\nu = {}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nauth_file = users.txt\n\
-         auth_user = u\nclient_tls_sslmode = require\nserver_tls_sslmode = verify-ca\nserver_check_delay = 0\n{mode}\n{}\n",
+        "[databases]\nother = host=o\ndb = host=h,i {}\n[users]\nu = {}\n\
+         [pgbouncer]\nlisten_addr = 127.0.0.1\nauth_file = users.txt\nauth_user = u\n\
+         client_tls_sslmode = require\nserver_tls_sslmode = verify-ca\nserver_check_delay = 0\n{mode}\n{}\n",
         extra("db"),
         extra("u"),
         extra("")

@@ -50,3 +50,24 @@ fn a_mistake_leaves_standard_output_empty() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), want);
     }
 }
+
+#[test]
+fn a_configuration_of_pgbouncer_becomes_one_of_ours() {
+    let dir = TempDir::new("convert");
+    let users = write(&dir, "users.txt", b"\"app\" \"secret\"\n");
+    let ini = format!(
+        "[databases]\napp = host=127.0.0.1\n[pgbouncer]\nlisten_addr = 127.0.0.1\nunix_socket_dir =\nauth_file = {}\n\
+         pkt_buf = 8192\n",
+        users.display()
+    );
+    let file = write(&dir, "pgbouncer.ini", ini.as_bytes());
+    let conf = odyssey("--convert", &file);
+    let said = String::from_utf8_lossy(&conf.stderr).into_owned();
+    assert_eq!(conf.status.code(), Some(0), "{said}");
+    assert!(
+        said.starts_with(&format!("{}:7: pkt_buf: ", file.display())) && said.lines().count() == 1,
+        "{said}"
+    );
+    let file = write(&dir, "odyssey.conf", &conf.stdout);
+    assert_eq!(odyssey("--test", &file).status.code(), Some(0));
+}

@@ -145,7 +145,7 @@ impl Gate<'_> {
                 "users that auth_file does not list come in without being looked up"
             }
             Method::Md5 if settings.text("auth_user").is_some() => {
-                "for users found by auth_query whose secrets are SCRAM verifiers, write authentication \"scram-sha-256\""
+                "where auth_query finds SCRAM verifiers, write authentication \"scram-sha-256\""
             }
             Method::Hba => {
                 "each record makes rules of its own, and each rule has a pool of its own for a user"

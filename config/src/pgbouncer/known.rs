@@ -98,12 +98,7 @@ pub(super) const PGBOUNCER: Table = &[
     ("server_fast_close", LostUnless("0", "servers are replaced when they are idle, never within a session")),
     ("server_idle_timeout", Mapped),
     ("server_lifetime", Mapped),
-    (
-        "server_login_retry",
-        Lost(
-            "every client that needs a server tries to connect; server_login_retry of this program only paces logins refused for too many connections",
-        ),
-    ),
+    ("server_login_retry", Lost("a server that failed is tried again by the next client that needs one")),
     ("server_reset_query", Mapped),
     ("server_reset_query_always", Mapped),
     ("server_round_robin", LostUnless("0", "the server used last is lent first")),

@@ -6,8 +6,8 @@ use crate::model::PoolMode;
 
 /// Limits as one line or section sets them; `None` is "not here".
 ///
-/// Of pool mode, sizes and timeouts the user's counts before the database's and that before everybody's. The two
-/// caps hold beside each other, so the smallest counts.
+/// Of pool mode, sizes and timeouts the user's counts before the database's and that before everybody's. Caps
+/// hold beside each other, so the smallest counts.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Limits {
     pub(super) mode: Option<PoolMode>,

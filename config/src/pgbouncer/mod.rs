@@ -7,8 +7,8 @@
 //! global, databases, routes, console   the blocks
 //! ```
 //!
-//! A setting is converted, or named in the notes with the reason. A user of `auth_file` becomes a `user` block of
-//! every database, since a rule has one secret; users that `auth_query` finds share `user default`.
+//! A setting is converted, or named in the notes with the reason. A user of `auth_file` becomes a `user` block
+//! of every database, since a rule has one secret; users that `auth_query` finds share `user default`.
 
 mod access;
 mod console;

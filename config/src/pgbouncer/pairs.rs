@@ -1,7 +1,7 @@
 //! Connection strings: `key=value` pairs, the values of `[databases]`, `[users]` and `auth_ldap_options`.
 //!
-//! Blanks separate pairs and may stand around `=`. A value with blanks stands in quotes, and a quote within it is
-//! written twice.
+//! Blanks separate pairs and may stand around `=`. A value with blanks stands in quotes, and a quote within it
+//! is written twice.
 
 use super::report::Cx;
 use super::settings::{Setting, Settings};

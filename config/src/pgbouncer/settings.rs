@@ -112,7 +112,7 @@ fn micros(text: &str) -> Option<u64> {
         _ => return None,
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if whole.is_empty() && fraction.is_empty() {
+    if !number.contains(|c: char| c.is_ascii_digit()) {
         return None;
     }
     let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
