@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod auth;
+pub mod balance;
 pub mod base;
 pub mod cancel;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! Storages: where servers are.
 
+use std::fmt;
 use std::time::Duration;
 
 /// One `storage "NAME" { ... }` block.
@@ -105,6 +106,30 @@ pub enum TargetSessionAttrs {
     Any,
     /// A replica if one answers, otherwise a primary.
     PreferStandby,
+}
+
+impl TargetSessionAttrs {
+    /// The value this word names; letter case matters, and a prefix names nothing.
+    pub fn named(word: &str) -> Option<TargetSessionAttrs> {
+        match word {
+            "read-write" => Some(TargetSessionAttrs::ReadWrite),
+            "read-only" => Some(TargetSessionAttrs::ReadOnly),
+            "any" => Some(TargetSessionAttrs::Any),
+            "prefer-standby" => Some(TargetSessionAttrs::PreferStandby),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for TargetSessionAttrs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TargetSessionAttrs::ReadWrite => "read-write",
+            TargetSessionAttrs::ReadOnly => "read-only",
+            TargetSessionAttrs::Any => "any",
+            TargetSessionAttrs::PreferStandby => "prefer-standby",
+        })
+    }
 }
 
 /// `watchdog { ... }` of a storage.

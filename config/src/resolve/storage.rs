@@ -80,17 +80,11 @@ pub(super) fn balancing_method(name: &str) -> Option<BalancingMethod> {
 /// `target_session_attrs` of a listener or route.
 pub(super) fn session_attrs(block: &Block, row: &Opt, cx: &mut Cx<'_>) -> Option<TargetSessionAttrs> {
     let name = block.text(row)?;
-    let attrs = match name {
-        "read-write" => TargetSessionAttrs::ReadWrite,
-        "read-only" => TargetSessionAttrs::ReadOnly,
-        "any" => TargetSessionAttrs::Any,
-        "prefer-standby" => TargetSessionAttrs::PreferStandby,
-        _ => {
-            cx.sink.error(block.place(row), format!("can't parse target session attrs from '{name}'"));
-            return None;
-        }
-    };
-    Some(attrs)
+    let attrs = TargetSessionAttrs::named(name);
+    if attrs.is_none() {
+        cx.sink.error(block.place(row), format!("can't parse target session attrs from '{name}'"));
+    }
+    attrs
 }
 
 fn watchdog<'b>(block: &'b Block, rules: &mut Vec<(&'b Block, Rule)>, cx: &mut Cx<'_>) -> Watchdog {
