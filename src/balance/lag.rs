@@ -90,7 +90,9 @@ mod tests {
 
     #[test]
     fn who_may_go_on() {
-        let cases: [(Option<u64>, &[u64], Result<(), u64>); 7] = [
+        /// Limit and lags in seconds, and what becomes of the client.
+        type Case<'a> = (Option<u64>, &'a [u64], Result<(), u64>);
+        let cases: [Case; 7] = [
             (None, &[1_000_000], Ok(())),
             (Some(5), &[4], Ok(())),
             (Some(5), &[5], Err(5)),

@@ -153,7 +153,9 @@ mod tests {
     #[test]
     fn where_a_search_ends() {
         let (p, s, dead) = (Some(Role::Primary), Some(Role::Standby), None);
-        let cases: [(&str, TargetSessionAttrs, &[Option<Role>], &[u16], Option<u16>); 9] = [
+        /// Name, wanted role, true roles, endpoints visited, and where it ends.
+        type Case<'a> = (&'a str, TargetSessionAttrs, &'a [Option<Role>], &'a [u16], Option<u16>);
+        let cases: [Case; 9] = [
             ("the first will do", ReadWrite, &[p, s], &[0], Some(0)),
             ("the second is what is wanted", ReadOnly, &[p, s], &[0, 1], Some(1)),
             ("none is", ReadOnly, &[p, dead, p], &[0, 1, 2], None),

@@ -27,17 +27,10 @@ impl Role {
     /// Whether a client that wants `attrs` may have a server of this role. Who prefers a standby takes a primary
     /// as well, and of an unknown role the best is hoped for.
     pub fn suits(self, attrs: TargetSessionAttrs) -> bool {
-        match (attrs, self) {
-            (TargetSessionAttrs::ReadWrite, Role::Standby)
-            | (TargetSessionAttrs::ReadOnly, Role::Primary) => false,
-            (
-                TargetSessionAttrs::ReadWrite
-                | TargetSessionAttrs::ReadOnly
-                | TargetSessionAttrs::Any
-                | TargetSessionAttrs::PreferStandby,
-                Role::Primary | Role::Standby | Role::Unknown,
-            ) => true,
-        }
+        !matches!(
+            (attrs, self),
+            (TargetSessionAttrs::ReadWrite, Role::Standby) | (TargetSessionAttrs::ReadOnly, Role::Primary)
+        )
     }
 }
 

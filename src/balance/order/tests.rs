@@ -38,7 +38,9 @@ fn tried(terms: &Terms, turn: usize, words: &str) -> Vec<u16> {
 
 #[test]
 fn the_order() {
-    let cases: [(&str, BalancingMethod, TargetSessionAttrs, usize, &str, &[u16]); 22] = [
+    /// Name, method, wanted role, turn, endpoints, and the order they are tried in.
+    type Case<'a> = (&'a str, BalancingMethod, TargetSessionAttrs, usize, &'a str, &'a [u16]);
+    let cases: [Case; 22] = [
         ("one endpoint, whatever is known of it", RoundRobin, ReadWrite, 5, "dl", &[0]),
         ("in turn: first", RoundRobin, Any, 0, "0 0 0", &[0, 1, 2]),
         ("in turn: second", RoundRobin, Any, 1, "0 0 0", &[1, 2, 0]),
