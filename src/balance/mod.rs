@@ -1,8 +1,8 @@
 //! Which endpoint of a storage a client's server is looked for at. Pure: no io, no clock.
 //!
 //! ```text
-//! hints, listener, rule, storage -> Terms ─┐
-//!                  what was seen -> Status ┴-> order -> Search: the next endpoint to try, or none is left
+//! hints, listener, rule ─► Wishes ─► at a storage: Terms ─┐
+//!                                  what was seen: Status ─┴─► order ─► Search: the endpoint to try now
 //! ```
 
 pub mod lag;

@@ -48,7 +48,41 @@ pub enum Zones {
     Alike,
 }
 
-/// What a client's servers are chosen by.
+/// What a client wants of its servers, in whatever storage they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wishes {
+    /// The role they must have.
+    pub attrs: TargetSessionAttrs,
+    /// How far they may be behind; `None`: any distance.
+    pub lag_max: Option<Duration>,
+    /// How the next one is picked; `None`: as the storage says.
+    pub method: Option<BalancingMethod>,
+}
+
+impl Wishes {
+    /// Of a client with these hints, of this listener and rule.
+    pub fn new(hints: Hints, listen: &Listen, rule: &Rule) -> Wishes {
+        Wishes {
+            attrs: session_attrs(hints.attrs, listen.target_session_attrs, rule.target_session_attrs),
+            lag_max: lag_max(hints.catchup, rule.catchup_timeout, listen.catchup_timeout),
+            method: listen.balancing_method,
+        }
+    }
+
+    /// The terms in this storage.
+    pub fn at(self, storage: &Storage) -> Terms {
+        let balancing = &storage.balancing;
+        Terms {
+            attrs: self.attrs,
+            lag_max: self.lag_max,
+            method: method(self.method, balancing.method),
+            zones: if balancing.az_aware { Zones::OwnFirst } else { Zones::Alike },
+            trusted_for: storage.endpoints_status_poll_interval,
+        }
+    }
+}
+
+/// What a client's servers are chosen by in one storage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Terms {
     /// The role they must have.
@@ -61,20 +95,6 @@ pub struct Terms {
     pub zones: Zones,
     /// How long what is known of an endpoint is believed.
     pub trusted_for: Duration,
-}
-
-impl Terms {
-    /// For a client with these hints, of this listener and rule, with its servers in this storage.
-    pub fn new(hints: Hints, listen: &Listen, rule: &Rule, storage: &Storage) -> Terms {
-        let balancing = &storage.balancing;
-        Terms {
-            attrs: session_attrs(hints.attrs, listen.target_session_attrs, rule.target_session_attrs),
-            lag_max: lag_max(hints.catchup, rule.catchup_timeout, listen.catchup_timeout),
-            method: method(listen.balancing_method, balancing.method),
-            zones: if balancing.az_aware { Zones::OwnFirst } else { Zones::Alike },
-            trusted_for: storage.endpoints_status_poll_interval,
-        }
-    }
 }
 
 /// The client's hint, else the listener's word, else the rule's, else any role.

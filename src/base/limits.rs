@@ -19,6 +19,13 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Time a client that is told an error and closed has to take it.
 pub const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Time a server has to say whether it is in recovery, and a watchdog's query to answer.
+pub const ROLE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Wait for a server at each of several hosts in the first round of `pool_acquire_fail_fast`: enough for the router
+/// to grant a free permit, and for nothing else.
+pub const FAIL_FAST_WAIT: Duration = Duration::from_millis(10);
+
 /// Period of the workers' housekeeping: idle servers that are too old, claims nobody needs.
 pub const CRON_PERIOD: Duration = Duration::from_secs(1);
 

@@ -24,18 +24,21 @@ pub enum Attach {
     Use(Lease),
     /// It may open one.
     Dial(Permit),
+    /// It waited too long for one.
+    TimedOut,
 }
 
-/// A server whose session agrees with the client, or `None`: the client has to wait, and is in the queue.
+/// A server of the client's pool whose session agrees with it, or `None`: the client has to wait, and is in the queue.
 ///
 /// A server that turns out to be dead costs nothing but the look: the next one is taken.
 ///
 /// # Errors
-/// `Connect`: none could be opened. `Deploy`: a parameter was refused.
+/// `PoolTimeout`. `Connect`: none could be opened. `Deploy`: a parameter was refused.
 pub fn take(co: &Co, client: &Client, mut by: Attach) -> Result<Option<Lease>, Fault> {
     let mut retries = 0;
     loop {
         let mut lease = match by {
+            Attach::TimedOut => return Err(Fault::PoolTimeout),
             Attach::Use(lease) => lease,
             Attach::Dial(permit) => {
                 let who = client.who();

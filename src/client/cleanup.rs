@@ -33,7 +33,7 @@ pub fn run(co: &Co, mut client: Box<Client>, fault: Option<Fault>) {
     }
     match (client.server.take(), fault.as_ref()) {
         (Some(lease), Some(Fault::Relay(fault))) if fault.is_the_servers() => lease.close(),
-        (Some(lease), Some(Fault::Deploy { .. })) => lease.close(),
+        (Some(lease), Some(Fault::Deploy { .. } | Fault::Lagging { .. })) => lease.close(),
         (Some(lease), _) => lease.release(),
         (None, _) => {}
     }

@@ -8,7 +8,9 @@ use crate::server::login::LoginFault;
 use kiwi::backend::errors::{ErrorFields, ErrorReply, Severity};
 use kiwi::sqlstate::SqlState;
 use kiwi::startup::ProtocolVersion;
+use odyssey_config::TargetSessionAttrs;
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// Why a client's life ends early.
 #[derive(Debug)]
@@ -78,6 +80,19 @@ pub enum Fault {
         /// Name the connection would have had.
         server: String,
     },
+    /// No host of its storage could be asked, or the one asked did not say what its role is.
+    NoHost,
+    /// No host has the role that the client wants.
+    NoSuchRole(TargetSessionAttrs),
+    /// Every replica it could read from, or the one it does, is too far behind.
+    Lagging {
+        /// How far the nearest is behind.
+        lag: Duration,
+        /// Database of the startup packet.
+        database: String,
+        /// User of the startup packet.
+        user: String,
+    },
     /// A parameter of the client could not be set on its server.
     Deploy {
         /// The server.
@@ -118,6 +133,8 @@ fn error(code: SqlState, message: impl Into<Cow<'static, str>>) -> Option<Told<'
 fn fatal(code: SqlState, message: impl Into<Cow<'static, str>>) -> Option<Told<'static>> {
     Some(Told { severity: Severity::Fatal, code, message: message.into(), detail: None, hint: None })
 }
+
+const LAGGING: &str = "replication lag of the node you are trying to connect is too big, connection rejected";
 
 const DROPPED: &str = "Odyssey has dropped the connection";
 
@@ -184,6 +201,22 @@ impl Fault {
             Fault::Connect { server, .. } => {
                 fatal(SqlState::CONNECTION_FAILURE, format!("failed to connect to remote server {server}"))
             }
+            Fault::NoHost => fatal(SqlState::CONNECTION_FAILURE, "failed to get remote server connection"),
+            Fault::NoSuchRole(attrs) => fatal(
+                SqlState::CONNECTION_FAILURE,
+                format!("can't find suitable host for tsa '{attrs}' of user {title}"),
+            ),
+            Fault::Lagging { lag, database, user } => Some(Told {
+                severity: Severity::Fatal,
+                code: SqlState::CONNECTION_FAILURE,
+                message: format!(
+                    "replication lag too big ({} seconds), connection rejected: {database} {user}",
+                    lag.as_secs()
+                )
+                .into(),
+                detail: Some(LAGGING.into()),
+                hint: Some("wait until the replica catches up with the primary"),
+            }),
             Fault::Deploy { refused: Some(frame), .. } => forwarded(frame),
             Fault::Deploy { server, reason, .. } => error(
                 SqlState::CONNECTION_FAILURE,

@@ -11,6 +11,7 @@
 
 pub mod attach;
 pub mod cancel_request;
+pub mod choice;
 pub mod cleanup;
 pub mod deploy;
 pub mod fault;
@@ -20,8 +21,11 @@ pub mod ready;
 pub mod startup;
 pub mod wire;
 
+use crate::balance::search::Patience;
 use crate::base::ids::ClientId;
+use crate::base::limits::FAIL_FAST_WAIT;
 use crate::client::attach::Attach;
+use crate::client::choice::Choice;
 use crate::client::fault::Fault;
 use crate::log::Who;
 use crate::relay::lane::{Filled, Lane};
@@ -38,6 +42,7 @@ use machinarium::net::addr::PeerAddr;
 use machinarium::{Co, HostTimer, Io};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Capacity of a client's input that is kept while it rests.
 const KEPT_INPUT_BYTES: usize = 256;
@@ -74,8 +79,10 @@ pub struct Client {
     pub id: ClientId,
     /// Its connection.
     pub io: Io,
-    /// The pool of its route.
+    /// The pool of its route at the host where it looks for its servers now.
     pub pool: Rc<RoutePool>,
+    /// How it comes to another host; `None`: there is one, and it has nothing to ask of it.
+    pub choice: Option<Box<Choice>>,
     /// What it called itself.
     pub names: Rc<Names>,
     /// Its address.
@@ -105,6 +112,33 @@ impl Client {
     /// Its number in the worker.
     pub fn slot(&self) -> u64 {
         self.entry.slot()
+    }
+
+    /// Looks for its servers in this pool from now on.
+    fn turn_to(&mut self, pool: Rc<RoutePool>) {
+        if !Rc::ptr_eq(&self.pool, &pool) {
+            self.worker().turned(self.slot(), &pool);
+            self.pool = pool;
+        }
+    }
+
+    /// How long it waits for a server of its pool; `None`: for ever.
+    pub fn wait_limit(&self) -> Option<Duration> {
+        let timeout = self.pool.route.rule().pool.timeout;
+        match self.choice.as_ref().map(|choice| choice.patience()) {
+            Some(Patience::Little) => {
+                Some(timeout.map_or(FAIL_FAST_WAIT, |timeout| timeout.min(FAIL_FAST_WAIT)))
+            }
+            Some(Patience::Full) | None => timeout,
+        }
+    }
+
+    /// Whether the replicas it reads from are near enough to their primary for it to go on.
+    fn admit(&self) -> Result<(), Fault> {
+        match &self.choice {
+            Some(choice) => choice.admit(self.worker(), &self.pool.route, self.server.as_ref(), &self.names),
+            None => Ok(()),
+        }
     }
 
     /// Who it is, for the log.
@@ -171,7 +205,7 @@ fn serve(co: &Co, client: &mut Client, wake: Wake) -> Result<Rest, Fault> {
         Wake::Bytes => Attach::Ask,
         Wake::Server(lease) => Attach::Use(lease),
         Wake::Permit(permit) => Attach::Dial(permit),
-        Wake::PoolTimeout => return Err(Fault::PoolTimeout),
+        Wake::PoolTimeout => Attach::TimedOut,
         Wake::Dismissed(fault) => return Err(fault),
     };
     loop {
@@ -184,7 +218,8 @@ fn serve(co: &Co, client: &mut Client, wake: Wake) -> Result<Rest, Fault> {
                     return Ok(Rest::Idle);
                 }
             }
-            match attach::take(co, client, std::mem::replace(&mut offer, Attach::Ask))? {
+            client.admit()?;
+            match choice::take(co, client, std::mem::replace(&mut offer, Attach::Ask))? {
                 Some(lease) => client.server = Some(lease),
                 None => {
                     client.keep(&up);
@@ -193,6 +228,7 @@ fn serve(co: &Co, client: &mut Client, wake: Wake) -> Result<Rest, Fault> {
             }
         } else if client.io.may_read() {
             read_more(client, &mut up)?;
+            client.admit()?;
         }
         match exchange(co, client, &mut up)? {
             Turn::Terminated => return Ok(Rest::Left),

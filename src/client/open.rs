@@ -1,7 +1,9 @@
 //! From an accepted connection to a client at rest: startup, route, authentication, greeting.
 
 use crate::auth;
+use crate::balance::terms::Hints;
 use crate::base::ids::{ClientId, ClientKey};
+use crate::client::choice::Choice;
 use crate::client::fault::{Fault, Forward, PoolFacts};
 use crate::client::origin::Origin;
 use crate::client::startup::{self, Hello, Terms};
@@ -146,11 +148,15 @@ fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Resul
     {
         return Err(Fault::HbaRejected(format!("ip '{}' user '{}'", visit.peer, route.rule().title())));
     }
+    let (wanted, hints) = wanted(&hello, route.rule());
+    let choice = Choice::of(listen, &route, hints);
+    if let Some(choice) = &choice {
+        choice.admit(&worker, &route, None, &names)?;
+    }
     keep_alive(wire, route.rule());
     auth::check(co, &worker.facilities, wire, route.rule(), &names)?;
     Authentication::Ok.write(wire.out());
-    let wanted = Wanted::new(wanted(&hello, route.rule()));
-    Ok(Some(Welcome { key, route, greeting, names, wanted }))
+    Ok(Some(Welcome { key, route, greeting, names, wanted, choice }))
 }
 
 /// What a login ended with.
@@ -160,20 +166,29 @@ struct Welcome {
     greeting: Option<Greeting>,
     names: Rc<Names>,
     wanted: Wanted,
+    choice: Option<Box<Choice>>,
 }
 
 /// Lets the client into its session: tells it of the server, and lays it to rest.
 fn begin(co: &Co, visit: &mut Visit, welcome: Welcome, wire: Wire) {
-    let Welcome { key, route, greeting, names, wanted } = welcome;
+    let Welcome { key, route, greeting, names, wanted, choice } = welcome;
     let by = wire.by;
     let (io, input, mut out) = wire.into_parts();
     let entry = visit.entry.take().expect("a visit has its entry until its session begins");
     let global = &visit.worker.facilities.rules().config.global;
     let logged = global.log_query || route.rule().log_query;
+    let pool = match &choice {
+        Some(choice) => choice.home(&visit.worker, &route),
+        None => visit.worker.pool_at(&route, &route.storage, 0),
+    };
+    if let Some(greeting) = greeting {
+        pool.learn(greeting);
+    }
     let mut client = Box::new(Client {
         id: visit.id,
         io,
-        pool: visit.worker.pool(&route, greeting),
+        pool,
+        choice,
         names,
         peer: visit.peer,
         wanted,
@@ -185,7 +200,7 @@ fn begin(co: &Co, visit: &mut Visit, welcome: Welcome, wire: Wire) {
         log_queries: if logged { LogQueries::Yes } else { LogQueries::No },
     });
     client.entry.enroll(&client);
-    match ready::greeting(co, &client) {
+    match ready::greeting(co, &mut client) {
         Ok(greeting) => ready::announce(&greeting, &client.wanted.params, key, &mut out),
         Err(fault) => return cleanup::run(co, client, Some(fault)),
     }
@@ -249,8 +264,9 @@ fn hand_to_console(co: &Co, visit: &mut Visit, welcome: Welcome, mut wire: Wire)
     })));
 }
 
-/// What the client's startup packet and the rule's `options` want the session to have.
-fn wanted(hello: &StartupMessage, rule: &Rule) -> Params {
+/// What the client's startup packet and the rule's `options` want the session to have, and the hints among it, which
+/// are for us.
+fn wanted(hello: &StartupMessage, rule: &Rule) -> (Wanted, Hints) {
     let mut wanted = Params::default();
     if let Some(options) = hello.options() {
         params::parse_options(options, |name, value| {
@@ -267,7 +283,8 @@ fn wanted(hello: &StartupMessage, rule: &Rule) -> Params {
             wanted.set(name.as_bytes(), value.as_bytes());
         }
     }
-    wanted
+    let hints = Hints::take(&mut wanted);
+    (Wanted::new(wanted), hints)
 }
 
 fn text(bytes: &[u8]) -> String {

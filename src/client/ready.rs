@@ -1,8 +1,9 @@
 //! The last step of a login: what a new client is told of the server, and its cancel key.
 
 use crate::base::ids::ClientKey;
-use crate::client::Client;
+use crate::client::attach::Attach;
 use crate::client::fault::Fault;
+use crate::client::{Client, choice};
 use crate::router::{Greeting, GreetingText, ToRouter};
 use crate::worker::lease::Lease;
 use crate::worker::route_pool::RoutePool;
@@ -15,14 +16,15 @@ use std::sync::Arc;
 /// others a login touches no server.
 ///
 /// # Errors
-/// `Connect`, `PoolTimeout`.
-pub fn greeting(co: &Co, client: &Client) -> Result<Greeting, Fault> {
+/// `Connect`, `PoolTimeout`, and those of [`choice::take`].
+pub fn greeting(co: &Co, client: &mut Client) -> Result<Greeting, Fault> {
     if let Some(greeting) = client.pool.greeting() {
         return Ok(greeting);
     }
-    let lease = wait_for_server(co, client)?;
+    let found = choice::find(co, client, Attach::Ask, wait_for_server)?;
+    let lease = found.ok_or(Fault::Internal("a login does not rest while it waits"))?;
     // Whoever opened it has asked it already, if it was opened by this worker.
-    let greeting = client.pool.greeting().unwrap_or_else(|| learn(&client.pool, &lease.session.reported));
+    let greeting = lease.pool.greeting().unwrap_or_else(|| learn(&lease.pool, &lease.session.reported));
     lease.release();
     Ok(greeting)
 }
@@ -43,9 +45,9 @@ pub fn learn(pool: &RoutePool, reported: &Params) -> Greeting {
 }
 
 /// A server for a client whose login is under way: it waits on its stack, for no session exists to rest in.
-fn wait_for_server(co: &Co, client: &Client) -> Result<Lease, Fault> {
-    let by = Deadline::maybe(co.now(), client.pool.route.rule().pool.timeout, "pool_timeout is off");
-    client.pool.acquire(co, client.slot(), &client.who(), by)
+fn wait_for_server(co: &Co, client: &Client, _by: Attach) -> Result<Option<Lease>, Fault> {
+    let by = Deadline::maybe(co.now(), client.wait_limit(), "pool_timeout is off");
+    client.pool.acquire(co, client.slot(), &client.who(), by).map(Some)
 }
 
 fn learned(reported: &Params) -> Greeting {

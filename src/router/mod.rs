@@ -7,11 +7,12 @@ pub mod core;
 pub mod routes;
 pub mod service;
 
+use crate::balance::status::Status;
 use crate::base::ids::{ClientId, ClientKey};
 use crate::client::Names;
 use crate::client::fault::Fault;
 use crate::client::origin::Origin;
-use crate::rules::{PoolId, Route, RouteId, Rules};
+use crate::rules::{EndpointId, PoolId, Route, RouteId, Rules};
 use crate::server::ParkedServer;
 use crate::stats::snapshot::Report;
 use kiwi::startup::CancelKey;
@@ -109,6 +110,13 @@ pub enum ToRouter {
     },
     /// A client of a console route, logged in.
     Console(Box<Visitor>),
+    /// A watchdog has looked at a host.
+    Seen {
+        /// The host.
+        host: EndpointId,
+        /// What it found.
+        status: Status,
+    },
     /// The next version of the rules, to be in force from now on.
     Rules(Arc<Rules>),
 }
@@ -164,6 +172,13 @@ pub enum ToWorker {
         pool: PoolId,
         /// What it gets.
         hears: Hears,
+    },
+    /// A watchdog has looked at a host.
+    Seen {
+        /// The host.
+        host: EndpointId,
+        /// What it found.
+        status: Status,
     },
     /// The version of the rules in force from now on.
     Rules(Arc<Rules>),

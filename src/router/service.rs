@@ -69,6 +69,11 @@ impl Service {
                 self.forget(done);
             }
             ToRouter::Learned { route, greeting } => self.routes.learned(route, greeting),
+            ToRouter::Seen { host, status } => {
+                for worker in self.workers.iter() {
+                    worker.send(ToWorker::Seen { host, status }).ok();
+                }
+            }
             ToRouter::Rules(rules) => {
                 for worker in self.workers.iter() {
                     worker.send(ToWorker::Rules(Arc::clone(&rules))).ok();

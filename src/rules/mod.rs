@@ -122,6 +122,11 @@ impl Rules {
         old.symmetric_difference(&new).count()
     }
 
+    /// Its storages, in file order.
+    pub fn storages(&self) -> impl Iterator<Item = &Arc<StorageUse>> {
+        self.storages.iter()
+    }
+
     /// The storage of this name, if this version has it.
     pub fn storage(&self, id: StorageId) -> Option<&Arc<StorageUse>> {
         self.storages.iter().find(|storage| storage.id == id)

@@ -51,6 +51,36 @@ impl fmt::Display for ConnectFault {
 
 impl std::error::Error for ConnectFault {}
 
+impl ConnectFault {
+    /// Whether it was not the host that gave up, but we.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            ConnectFault::Connect { source: IoError::Cancelled, .. }
+                | ConnectFault::Login(LoginFault::Io(IoError::Cancelled))
+        )
+    }
+
+    /// Whether the host is to be left alone for a while: it cannot be reached, or is not in service. Not if it does
+    /// its work and it is user, password or database that are wrong.
+    pub fn is_the_hosts(&self) -> bool {
+        match self {
+            ConnectFault::NoAddress | ConnectFault::Resolve { .. } | ConnectFault::Connect { .. } => true,
+            ConnectFault::Login(fault) => match fault {
+                LoginFault::Refused(frame) => {
+                    let code = ErrorFields::parse(frame).ok().and_then(|fields| fields.code());
+                    let class = code.map(|code| code.class());
+                    ![Some(*b"28"), Some(*b"3D"), Some(*b"53")].contains(&class)
+                }
+                LoginFault::Io(_) | LoginFault::Broke(_) | LoginFault::Unexpected(_) | LoginFault::NoTls => {
+                    true
+                }
+                LoginFault::NoPassword | LoginFault::Unsupported(_) | LoginFault::Scram(_) => false,
+            },
+        }
+    }
+}
+
 /// Connects to an endpoint and logs in; once more over TLS if it may want that.
 ///
 /// # Errors

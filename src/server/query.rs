@@ -1,7 +1,9 @@
 //! One query of our own on a server that nobody else uses.
 
+use crate::balance::status::Role;
 use crate::server::Server;
 use kiwi::backend::errors::ErrorFields;
+use kiwi::backend::rows::DataRow;
 use kiwi::backend::status::{ParameterStatus, TxStatus};
 use kiwi::error::DecodeError;
 use kiwi::flow::{FlowError, Reply};
@@ -61,10 +63,7 @@ pub struct Outcome {
 /// # Errors
 /// `Refused` when any statement of it failed; see [`QueryFault`]. After any other error the server is of no use.
 pub fn run(co: &Co, server: &mut Server, sql: &str, by: Deadline) -> Result<TxStatus, QueryFault> {
-    let mut request = Vec::with_capacity(sql.len() + 6);
-    Query { sql: sql.as_bytes() }.write(&mut request);
-    server.io.write_all(co, &request, by).map_err(QueryFault::Io)?;
-    server.flow.sent(Frontend::Query);
+    send(co, server, sql, by)?;
     let outcome = settle(co, server, by)?;
     match outcome.error {
         Some(frame) => Err(QueryFault::Refused(frame)),
@@ -72,11 +71,60 @@ pub fn run(co: &Co, server: &mut Server, sql: &str, by: Deadline) -> Result<TxSt
     }
 }
 
+fn send(co: &Co, server: &mut Server, sql: &str, by: Deadline) -> Result<(), QueryFault> {
+    let mut request = Vec::with_capacity(sql.len() + 6);
+    Query { sql: sql.as_bytes() }.write(&mut request);
+    server.io.write_all(co, &request, by).map_err(QueryFault::Io)?;
+    server.flow.sent(Frontend::Query);
+    Ok(())
+}
+
+/// The first column of the first row that `sql` returns: `None` without a row or column, `Some(None)` for NULL.
+///
+/// # Errors
+/// As for [`run`].
+pub fn value(co: &Co, server: &mut Server, sql: &str, by: Deadline) -> Result<Value, QueryFault> {
+    let mut found = None;
+    send(co, server, sql, by)?;
+    let outcome = read(co, server, by, |row| {
+        if found.is_none() {
+            found = row.values.iter().next().map(|value| value.map(<[u8]>::to_vec));
+        }
+    })?;
+    outcome.error.map_or(Ok(found), |frame| Err(QueryFault::Refused(frame)))
+}
+
+/// The answer of a query that asks for one value.
+pub type Value = Option<Option<Vec<u8>>>;
+
+/// What role the server says it has.
+///
+/// # Errors
+/// As for [`run`].
+pub fn role(co: &Co, server: &mut Server, by: Deadline) -> Result<Role, QueryFault> {
+    let answer = value(co, server, "SELECT pg_is_in_recovery()", by)?;
+    Ok(match answer.flatten().as_deref() {
+        Some(b"t") => Role::Standby,
+        Some(b"f") => Role::Primary,
+        _ => Role::Unknown,
+    })
+}
+
 /// Reads until the server owes nothing, and throws the replies away, except for the parameters it reports.
 ///
 /// # Errors
 /// See [`QueryFault`]; never `Refused`. The server is of no use then.
 pub fn settle(co: &Co, server: &mut Server, by: Deadline) -> Result<Outcome, QueryFault> {
+    read(co, server, by, |_| {})
+}
+
+/// As [`settle`]; `row` is given every row of up to [`REPLY_BYTES_MAX`].
+fn read(
+    co: &Co,
+    server: &mut Server,
+    by: Deadline,
+    mut row: impl FnMut(DataRow<'_>),
+) -> Result<Outcome, QueryFault> {
     let mut bytes = std::mem::take(&mut server.held);
     let mut skip = 0;
     let mut error = None;
@@ -102,7 +150,12 @@ pub fn settle(co: &Co, server: &mut Server, by: Deadline) -> Result<Outcome, Que
             let tag = Backend::from_byte(header.tag)
                 .ok_or(QueryFault::Broke(DecodeError::UnknownTag { tag: header.tag }))?;
             let here = bytes.len() - at;
-            if here < header.len && !matches!(tag, Backend::DataRow | Backend::CopyData) {
+            let whole_or_none = match tag {
+                Backend::DataRow => header.len <= REPLY_BYTES_MAX,
+                Backend::CopyData => false,
+                _ => true,
+            };
+            if here < header.len && whole_or_none {
                 if header.len > REPLY_BYTES_MAX {
                     return Err(QueryFault::TooLong);
                 }
@@ -112,6 +165,9 @@ pub fn settle(co: &Co, server: &mut Server, by: Deadline) -> Result<Outcome, Que
             let reply = server.flow.received(tag, &whole[HEADER_LEN..]).map_err(QueryFault::Strayed)?;
             if error.is_none() && matches!(reply, Reply::Error | Reply::Farewell) {
                 error = Some(whole.to_vec());
+            }
+            if let Ok(data) = DataRow::parse(whole) {
+                row(data);
             }
             if let Ok(status) = ParameterStatus::parse(whole) {
                 server.session.reported.set(status.name, status.value);

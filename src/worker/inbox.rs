@@ -9,7 +9,7 @@ use crate::log::{Who, log_error};
 use crate::router::{Hears, ToRouter, ToWorker};
 use crate::rules::PoolId;
 use crate::stats::snapshot::{ClientRow, ClientState, Report, ServerRow, ServerState};
-use crate::worker::{ClientCard, Rest, Worker};
+use crate::worker::{ClientCard, Rest, Worker, watchdog};
 use machinarium::channel::Receiver;
 use machinarium::channel::oneshot::SharedReply;
 use machinarium::net::addr::PeerAddr;
@@ -29,6 +29,7 @@ enum Going {
 
 /// Runs a worker until it was told to shut down and its last client has left.
 pub fn run(co: &Co, worker: &Rc<Worker>, mut inbox: Receiver<ToWorker>) {
+    watchdog::post(worker);
     let mut going = Going::On;
     let mut next_cron = co.now() + CRON_PERIOD;
     loop {
@@ -65,6 +66,7 @@ fn handle(co: &Co, worker: &Rc<Worker>, message: ToWorker, going: &mut Going) {
         }
         ToWorker::Pool { pool, hears } => worker.pool_hears(pool, hears),
         ToWorker::Rules(rules) => worker.adopt_rules(rules),
+        ToWorker::Seen { host, status } => worker.seen(host, status),
         ToWorker::Forget { route } => worker.forget_route(route),
         ToWorker::Cancel { slot, done } => worker.cancel(slot, done),
         ToWorker::Kill { id } => worker.kill(id),

@@ -2,26 +2,29 @@
 
 pub mod context;
 pub mod entry;
+pub mod hosts;
 pub mod inbox;
 pub mod lease;
 pub mod route_pool;
 pub mod sleepers;
+pub mod watchdog;
 
 use crate::base::ids::{ClientId, ServerId};
 use crate::base::slab::Slab;
 use crate::client::fault::Fault;
 use crate::client::{Client, Names};
 use crate::log::{Who, log_error, log_info};
-use crate::router::{Greeting, RouterHandle, WorkerId};
-use crate::rules::{EndpointId, PoolId, Route, RouteId, Rules, StorageUse};
+use crate::router::{RouterHandle, WorkerId};
+use crate::rules::{EndpointId, PoolId, Route, RouteId, Rules, StorageId, StorageUse};
 use crate::server::{Server, reset};
 use context::Facilities;
+use hosts::Hosts;
 use kiwi::startup::CancelKey;
 use machinarium::net::addr::{Address, PeerAddr};
 use machinarium::{CoId, Machine};
 use route_pool::RoutePool;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -79,6 +82,9 @@ pub struct Worker {
     servers: RefCell<Slab<ServerCard>>,
     pools: RefCell<Slab<Rc<RoutePool>>>,
     pool_slots: RefCell<HashMap<PoolId, u64>>,
+    hosts: RefCell<HashMap<StorageId, Rc<Hosts>>>,
+    /// Hosts that have a watchdog here.
+    watched: RefCell<HashSet<EndpointId>>,
     /// Most clients since memory was last given back.
     clients_peak: Cell<usize>,
 }
@@ -100,17 +106,10 @@ impl Worker {
             servers: RefCell::default(),
             pools: RefCell::default(),
             pool_slots: RefCell::default(),
+            hosts: RefCell::default(),
+            watched: RefCell::default(),
             clients_peak: Cell::new(0),
         })
-    }
-
-    /// The pool of a route at the first endpoint of its storage, made when it is first needed.
-    pub fn pool(self: &Rc<Self>, route: &Arc<Route>, greeting: Option<Greeting>) -> Rc<RoutePool> {
-        let pool = self.pool_at(route, &route.storage, 0);
-        if let Some(greeting) = greeting {
-            pool.learn(greeting);
-        }
-        pool
     }
 
     /// The pool of a route at one endpoint, made when it is first needed.
@@ -144,8 +143,10 @@ impl Worker {
     }
 
     /// Takes the next version of the rules.
-    fn adopt_rules(&self, rules: Arc<Rules>) {
+    fn adopt_rules(self: &Rc<Self>, rules: Arc<Rules>) {
         self.facilities.replace_rules(rules);
+        self.forget_hosts();
+        watchdog::post(self);
         let rules = self.facilities.rules();
         // Its route lives on, but the storage some listener sent it to is gone.
         self.retire(|pool| {
@@ -189,6 +190,15 @@ impl Worker {
             card.names = Some(Rc::clone(&client.names));
             card.pool = Some(Rc::clone(&client.pool));
         }
+    }
+
+    /// The client looks for its servers in this pool from now on.
+    pub fn turned(&self, slot: u64, pool: &Rc<RoutePool>) {
+        let mut clients = self.clients.borrow_mut();
+        let old = clients.get_mut(slot).and_then(|card| card.pool.replace(Rc::clone(pool)));
+        // Dropped outside of the borrow.
+        drop(clients);
+        drop(old);
     }
 
     /// The connection is no more.

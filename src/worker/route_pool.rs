@@ -342,6 +342,12 @@ impl RoutePool {
         row
     }
 
+    /// Servers it has, in whatever hands, and those being connected.
+    pub fn connections(&self) -> u32 {
+        let pool = self.pool.borrow();
+        pool.attached() + pool.dialing() + u32::try_from(pool.idle()).unwrap_or(u32::MAX)
+    }
+
     /// Asks the core, then does what it says. The core is not borrowed while that is done.
     fn with<R>(&self, ask: impl FnOnce(&mut Pool<Box<Server>>, &mut Actions) -> R) -> R {
         let mut actions = self.actions.take();

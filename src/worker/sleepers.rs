@@ -75,7 +75,7 @@ impl Worker {
             client.pool.leave(client.slot());
             return Worker::wake(client, Wake::Dismissed(Fault::gone()));
         }
-        if let Some(timeout) = client.pool.route.rule().pool.timeout {
+        if let Some(timeout) = client.wait_limit() {
             client.timer = Some(worker.machine.set_host_timer(worker.machine.now() + timeout, key));
         }
         Worker::rest(client, Rest::Queued);

@@ -60,6 +60,17 @@ pub enum EndpointAddress {
     Unix(String),
 }
 
+impl fmt::Display for EndpointAddress {
+    /// `host:port`, `[v6]:port`, or the path.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EndpointAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            EndpointAddress::Tcp { host, port } => write!(f, "{host}:{port}"),
+            EndpointAddress::Unix(path) => f.write_str(path),
+        }
+    }
+}
+
 /// TLS settings of a storage. Paths are not opened here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageTls {

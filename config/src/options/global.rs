@@ -18,7 +18,7 @@ table! {
     UNIX_SOCKET_MODE = "unix_socket_mode", Ty::Text, Unset, Restart, Full, "Permissions of listening sockets in octal digits; required with `unix_socket_dir`.";
     LOCKS_DIR = "locks_dir", Ty::Text, Unset, Never, Ignored("no lock files are needed"), "Directory of lock files.";
     EXTERNAL_AUTH_SOCKET_PATH = "external_auth_socket_path", Ty::Text, Text("/tmp/external-auth.sock"), Restart, NotYet("authentication \"external\" is not possible yet"), "Socket of the helper behind `authentication \"external\"`.";
-    AVAILABILITY_ZONE = "availability_zone", Ty::Text, Text(""), Restart, NotYet("endpoints are not chosen by zone yet"), "Our own zone, compared with the zones of endpoints; at most 15 bytes.";
+    AVAILABILITY_ZONE = "availability_zone", Ty::Text, Text(""), Restart, Full, "Our own zone, compared with the zones of endpoints; at most 15 bytes.";
     GRACEFUL_DIE_ON_ERRORS = "graceful_die_on_errors", DeprecatedBool, Unset, Never, Ignored("a setting of older versions"), "Has no meaning any more.";
     ENABLE_ONLINE_RESTART = "enable_online_restart", Bool, Flag(true), Restart, NotYet(NO_RESTART), "SIGUSR2 starts the new binary beside the old one; needs `bindwith_reuseport`.";
     BINDWITH_REUSEPORT = "bindwith_reuseport", Bool, Flag(true), Restart, NotYet(NO_RESTART), "SO_REUSEPORT on TCP listeners.";

@@ -51,7 +51,7 @@ table! {
     POOL_RESERVE_PREPARED_STATEMENT = "pool_reserve_prepared_statement", Bool, Flag(true), NewClients, NotYet(NO_PREPARED), "Prepared statements in transaction and statement pooling.";
     POOL_PIN_ON_LISTEN = "pool_pin_on_listen", Bool, Flag(false), NewClients, NotYet("LISTEN does not keep the server"), "Keep the server after LISTEN.";
     POOL_ATTACH_CHECK = "pool_attach_check", Bool, Flag(true), Never, Ignored("an idle server is always watched, at no cost"), "Look at an idle server's socket before it is lent.";
-    POOL_ACQUIRE_FAIL_FAST = "pool_acquire_fail_fast", Bool, Flag(false), NewClients, NotYet("storages use their first endpoint"), "With several endpoints, ask each once before waiting.";
+    POOL_ACQUIRE_FAIL_FAST = "pool_acquire_fail_fast", Bool, Flag(false), NewClients, Full, "With several endpoints, ask each once before waiting.";
     POOL_NOTICE_AFTER_WAITING_MS = "pool_notice_after_waiting_ms", Int(NonNegative(U64_MAX)), Unset, NewClients, NotYet("waiting clients get no notice yet"), "Milliseconds of waiting after which the client gets a NOTICE.";
     POOL_CLIENT_IDLE_TIMEOUT = "pool_client_idle_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, NotYet(NO_IDLE), "Session pooling: seconds after which an idle client is dropped; 0 is never.";
     POOL_IDLE_IN_TRANSACTION_TIMEOUT = "pool_idle_in_transaction_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, NotYet(NO_IDLE), "Seconds after which a client idle in a transaction is dropped; 0 is never.";
@@ -59,8 +59,8 @@ table! {
     SERVER_LIFETIME = "server_lifetime", Int(NonNegative(U64_MAX)), Number(3600), NewClients, Full, "Seconds after which an idle server is replaced; 0 is never.";
     SERVER_DROP_ON_CACHED_PLAN_ERROR = "server_drop_on_cached_plan_error", Bool, Flag(true), NewClients, NotYet(NO_PREPARED), "Close a server whose cached plan changed its result type.";
     QUANTILES = "quantiles", Ty::Text, Unset, NewClients, NotYet("times are not kept as quantiles yet"), "Quantiles of query times to keep: `\"0.99,0.95\"`.";
-    TARGET_SESSION_ATTRS = "target_session_attrs", Ty::Text, Unset, NewClients, NotYet("the role of servers is not asked for yet"), "`read-write`, `read-only`, `any` or `prefer-standby`.";
-    CATCHUP_TIMEOUT = "catchup_timeout", Int(NonNegative(I32_MAX)), Number(0), NewClients, NotYet("replica lag is not measured yet"), "Seconds a replica may lag; 0 is the listener's limit.";
+    TARGET_SESSION_ATTRS = "target_session_attrs", Ty::Text, Unset, NewClients, Full, "`read-write`, `read-only`, `any` or `prefer-standby`.";
+    CATCHUP_TIMEOUT = "catchup_timeout", Int(NonNegative(I32_MAX)), Number(0), NewClients, Full, "Seconds a replica may lag; 0 is the listener's limit.";
     CATCHUP_CHECKS = "catchup_checks", DeprecatedInt, Unset, Never, Ignored("a setting of older versions"), "Has no meaning any more.";
     LOG_DEBUG = "log_debug", Bool, Flag(false), NewClients, Full, "Debug messages about clients of this rule, even if the global switch is off.";
     LOG_QUERY = "log_query", Bool, Flag(false), NewClients, Full, "Log the text of queries of this rule's clients, even if the global switch is off.";
@@ -74,8 +74,8 @@ table! {
     GROUP_QUERY = "group_query", Ty::Text, Unset, NewClients, NotYet(NO_GROUPS), "Groups only: SQL that returns the members, one per row.";
     GROUP_QUERY_USER = "group_query_user", Ty::Text, Unset, NewClients, NotYet(NO_GROUPS), "Groups only: user whose internal route `group_query` runs by.";
     GROUP_QUERY_DB = "group_query_db", Ty::Text, Unset, NewClients, NotYet(NO_GROUPS), "Groups only: database whose internal route `group_query` runs by.";
-    WATCHDOG_LAG_QUERY = "watchdog_lag_query", Ty::Text, Unset, NewClients, NotYet(NO_WATCHDOG), "Watchdogs only: SQL that returns the replay time as seconds since 1970.";
-    WATCHDOG_LAG_INTERVAL = "watchdog_lag_interval", Int(NonNegative(I32_MAX)), Number(0), Never, NotYet(NO_WATCHDOG), "Watchdogs only: accepted; the period follows `endpoints_status_poll_interval`.";
+    WATCHDOG_LAG_QUERY = "watchdog_lag_query", Ty::Text, Unset, NewClients, Full, "Watchdogs only: SQL that returns the replay time as seconds since 1970.";
+    WATCHDOG_LAG_INTERVAL = "watchdog_lag_interval", Int(NonNegative(I32_MAX)), Number(0), Never, Ignored("the period follows `endpoints_status_poll_interval`"), "Watchdogs only: accepted; the period follows `endpoints_status_poll_interval`.";
 }
 
 const NO_CERT: &str = "client certificates are not compared with users yet";
@@ -85,7 +85,6 @@ const NO_LDAP: &str = "LDAP servers are not asked yet";
 const NO_IDLE: &str = "idle clients are not dropped yet";
 const NO_KEEPALIVE: &str = "clients keep the global keepalive settings";
 const NO_GROUPS: &str = "group members are not looked up yet";
-const NO_WATCHDOG: &str = "replica lag is not measured yet";
 
 /// `ldap_storage_credentials "NAME" { ... }`.
 pub(crate) mod credentials {

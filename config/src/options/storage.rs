@@ -7,29 +7,28 @@ use crate::option::Ty::{Bool, Int};
 use crate::option::{Opt, Reload, Ty, table};
 
 const I32_MAX: i64 = 2_147_483_647;
-const NO_BALANCING: &str = "storages use their first endpoint";
 
 table! {
     TYPE = "type", Ty::Text, Required, NewClients, Full, "`remote` for PostgreSQL, `local` for the console.";
     HOST = "host", Ty::Text, Unset, NewClients, Full, "Servers: `host:port:zone`, `[v6]:port`, `unix://path`, separated by commas; without it a socket in `unix_socket_dir`.";
     PORT = "port", Int(Range(1, 65_535)), Unset, NewClients, Full, "Port of servers that name none.";
     SERVER_MAX_ROUTING = "server_max_routing", Int(Range(0, I32_MAX)), Number(0), NewClients, NotYet("server logins are limited by pool_size alone"), "Server logins in progress at once; 0 is one per worker.";
-    ENDPOINTS_STATUS_POLL_INTERVAL = "endpoints_status_poll_interval", Int(Range(1, I32_MAX)), Number(1000), NewClients, NotYet("endpoints are not watched yet"), "Milliseconds for which the status of an endpoint is trusted.";
+    ENDPOINTS_STATUS_POLL_INTERVAL = "endpoints_status_poll_interval", Int(Range(1, I32_MAX)), Number(1000), NewClients, Full, "Milliseconds for which the status of an endpoint is trusted.";
 }
 
 /// `balancing { ... }`.
 pub(crate) mod balancing {
-    use super::{Bool, Flag, NO_BALANCING, NotYet, Opt, Reload, table};
+    use super::{Bool, Flag, Full, Opt, Reload, table};
     table! {
-        SHOW_NOTICE_MESSAGES = "show_notice_messages", Bool, Flag(false), NewClients, NotYet(NO_BALANCING), "Tell the client by NOTICE which host was chosen.";
+        SHOW_NOTICE_MESSAGES = "show_notice_messages", Bool, Flag(false), NewClients, Full, "Tell the client by NOTICE which host was chosen.";
     }
 }
 
 /// `balancing { method "M" { ... } }`.
 pub(crate) mod balancing_method {
-    use super::{Bool, Flag, NO_BALANCING, NotYet, Opt, Reload, table};
+    use super::{Bool, Flag, Full, Opt, Reload, table};
     table! {
-        AZ_AWARE = "az_aware", Bool, Flag(true), NewClients, NotYet(NO_BALANCING), "Prefer endpoints of our own zone.";
+        AZ_AWARE = "az_aware", Bool, Flag(true), NewClients, Full, "Prefer endpoints of our own zone.";
     }
 }
 

@@ -13,19 +13,17 @@ pub(crate) static AUTH_CERT: ValueRow =
 pub(crate) static AUTH_EXTERNAL: ValueRow =
     ValueRow { name: "authentication \"external\"", not_yet: Some("such clients are refused") };
 pub(crate) static SEVERAL_ENDPOINTS: ValueRow =
-    ValueRow { name: "host with several endpoints", not_yet: Some("only the first endpoint is used") };
+    ValueRow { name: "host with several endpoints", not_yet: None };
 pub(crate) static GROUP: ValueRow =
     ValueRow { name: "group", not_yet: Some("members are not looked up yet, nobody matches the rule") };
-pub(crate) static WATCHDOG: ValueRow =
-    ValueRow { name: "watchdog", not_yet: Some("endpoints are not watched yet") };
+pub(crate) static WATCHDOG: ValueRow = ValueRow { name: "watchdog", not_yet: None };
 pub(crate) static OPTIONS: ValueRow =
     ValueRow { name: "options", not_yet: Some("parameters are not replayed yet") };
 pub(crate) static BACKEND_STARTUP_OPTIONS: ValueRow = ValueRow {
     name: "backend_startup_options",
     not_yet: Some("the server's startup message carries only user and database"),
 };
-pub(crate) static BALANCING_METHOD: ValueRow =
-    ValueRow { name: "balancing method", not_yet: Some("only the first endpoint is used") };
+pub(crate) static BALANCING_METHOD: ValueRow = ValueRow { name: "balancing method", not_yet: None };
 
 /// Every row of this file.
 pub(crate) static TABLE: &[&ValueRow] = &[

@@ -170,6 +170,18 @@ impl<'a> ErrorFields<'a> {
     }
 }
 
+/// Appends a NoticeResponse with nothing but a text, as clients of the C program know it: fields `S`, an empty `s`,
+/// and `M`; no SQLSTATE.
+pub fn write_short_notice(out: &mut Vec<u8>, message: &str) {
+    write::frame(out, Backend::NoticeResponse.as_byte(), |w| {
+        for (kind, value) in [(b'S', "NOTICE"), (b's', ""), (b'M', message)] {
+            w.u8(kind);
+            w.cstr(value.as_bytes());
+        }
+        w.u8(0);
+    });
+}
+
 /// An error or notice made here. Fields go out in the order S, C, D, H, M, and never V: clients of the C
 /// program see exactly these.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
@@ -232,6 +244,13 @@ impl<'a> ErrorReply<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_notice_has_no_code() {
+        let mut out = Vec::new();
+        write_short_notice(&mut out, "hi");
+        assert_eq!(out, b"N\0\0\0\x13SNOTICE\0s\0Mhi\0\0");
+    }
 
     #[test]
     fn a_reply_has_its_fields_in_order_and_no_v() {
