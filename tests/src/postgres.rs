@@ -31,6 +31,7 @@ host all clear_user 127.0.0.1/32 password
 host all md5_user 127.0.0.1/32 md5
 host all scram_user 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
+host replication postgres 127.0.0.1/32 trust
 ";
 
 /// A disposable cluster: nothing survives, so nothing is flushed.
@@ -72,30 +73,43 @@ impl Postgres {
 
     /// As [`Postgres::start`], with more lines for postgresql.conf.
     pub fn start_with(settings: &str) -> Postgres {
-        let dir = TempDir::new("postgres");
-        let user = User::unprivileged();
-        if let Some(user) = user {
-            user.own(dir.path()).expect("root may give files away");
-        }
+        let dir = own_dir();
         let data = dir.join("data");
-        init_cluster(&data, user);
-        let port = free_port();
-        let sockets = dir.path().display();
-        let settings = format!("{SETTINGS}unix_socket_directories = '{sockets}'\nport = {port}\n{settings}");
-        append(&data.join("postgresql.conf"), &settings);
+        init_cluster(&data);
+        append(&data.join("postgresql.conf"), &format!("{SETTINGS}{settings}"));
         fs::write(data.join("pg_hba.conf"), HBA).expect("the cluster is ours");
-        let mut command = Command::new(bindir().join("postgres"));
-        command.arg("-D").arg(&data).current_dir("/").env("LC_ALL", "C");
-        if let Some(user) = user {
-            user.run(&mut command);
-        }
-        let log = dir.join("log");
+        let postgres = Postgres::launch(dir);
+        postgres.make_roles();
+        postgres
+    }
+
+    /// A hot standby of this server, streaming from it.
+    pub fn standby(&self) -> Postgres {
+        let dir = own_dir();
+        let from = format!("host=127.0.0.1 port={} user=postgres", self.port);
+        let mut command = as_owner(&bindir().join("pg_basebackup"));
+        command.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname", &from]);
+        must(command.arg("--pgdata").arg(dir.join("data")));
+        Postgres::launch(dir)
+    }
+
+    /// Makes a standby a primary, and waits until it is.
+    pub fn promote(&self) {
+        assert_eq!(self.value("select pg_promote()"), "t", "it was a standby");
+    }
+
+    /// Starts the cluster in `dir` on a port of its own.
+    fn launch(dir: TempDir) -> Postgres {
+        let (data, log, port) = (dir.join("data"), dir.join("log"), free_port());
+        let place = format!("unix_socket_directories = '{}'\nport = {port}\n", dir.path().display());
+        append(&data.join("postgresql.conf"), &place);
+        let mut command = as_owner(&bindir().join("postgres"));
+        command.arg("-D").arg(&data);
         // SIGQUIT ends it at once; there is no state to save.
         let server = Guarded::spawn(&mut command, &log, dir.path(), Signal::Quit, Duration::from_secs(10))
             .expect("postgres starts");
         let mut postgres = Postgres { port, server, dir };
         postgres.await_answer(&log);
-        postgres.make_roles();
         postgres
     }
 
@@ -166,15 +180,35 @@ pub fn bindir() -> PathBuf {
     newest.expect("postgresql is installed (cargo dev test does it), or PG_BINDIR is set").path().join("bin")
 }
 
-fn init_cluster(data: &Path, user: Option<User>) {
-    let mut command = Command::new(bindir().join("initdb"));
-    command.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-    command.arg("-D").arg(data).current_dir("/").env("LC_ALL", "C");
-    if let Some(user) = user {
+/// A directory of whom PostgreSQL runs as.
+fn own_dir() -> TempDir {
+    let dir = TempDir::new("postgres");
+    if let Some(user) = User::unprivileged() {
+        user.own(dir.path()).expect("root may give files away");
+    }
+    dir
+}
+
+/// A program of PostgreSQL's, none of which runs as root.
+fn as_owner(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/").env("LC_ALL", "C");
+    if let Some(user) = User::unprivileged() {
         user.run(&mut command);
     }
-    let done = command.output().expect("initdb starts");
-    assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+    command
+}
+
+fn init_cluster(data: &Path) {
+    let mut command = as_owner(&bindir().join("initdb"));
+    command.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+    must(command.arg("-D").arg(data));
+}
+
+/// Runs a command that must succeed.
+fn must(command: &mut Command) {
+    let done = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 fn append(path: &Path, text: &str) {
