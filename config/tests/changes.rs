@@ -289,3 +289,22 @@ fn no_text_of_a_configuration_shows_a_secret() {
         assert!(!text.contains("hunter2"), "{text}");
     }
 }
+
+#[test]
+fn loading_a_file_over_itself_changes_nothing() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/valid");
+    let text = |name: &str| std::fs::read_to_string(directory.join(name)).expect("part of the package");
+    for name in ["everything.conf", "routes.conf", "warnings.conf"] {
+        let loader = MemoryLoader::new().with("F", text(name));
+        let (running, new) = (parse(&loader, "F").config, parse(&loader, "F").config);
+        let (Some(running), Some(new)) = (running, new) else { panic!("{name} is valid") };
+        assert_eq!(changes(&running, &new), Vec::<String>::new(), "{name}");
+        assert_eq!(new.after_reload(&running).expect("loaded"), running, "{name}");
+        // What is described is what is there, for whatever a file may hold.
+        let rules = (0..running.rules.len()).map(|index| running.describe_rule(index));
+        let storages = (0..running.storages.len()).map(|index| running.describe_storage(index));
+        let listens = (0..running.listens.len()).map(|index| running.describe_listen(index));
+        assert!(rules.chain(storages).chain(listens).all(|settings| !settings.is_empty()), "{name}");
+        assert!((0..running.rules.len()).all(|index| !running.rule_place(index).is_empty()), "{name}");
+    }
+}

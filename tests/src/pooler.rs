@@ -391,10 +391,16 @@ fn fill(text: &str, port: u16, pg_port: u16, dir: &Path) -> String {
 
 /// What `odyssey --test` says about a configuration text: its exit status and everything it printed.
 pub fn check_config(text: &str) -> (ExitStatus, String) {
+    run_on_config(&["--test"], text)
+}
+
+/// What a run of the pooler that ends by itself says about a configuration text: its exit status and everything it
+/// printed. The path of the file stands before `options`.
+pub fn run_on_config(options: &[&str], text: &str) -> (ExitStatus, String) {
     let dir = TempDir::new("config");
     let file = dir.join("odyssey.conf");
     fs::write(&file, fill(text, free_port(), free_port(), dir.path())).expect("our own directory");
-    let output = Command::new(binary()).arg("--test").arg(&file).output().expect("the pooler starts");
+    let output = Command::new(binary()).arg(&file).args(options).output().expect("the pooler starts");
     let said = [output.stdout, output.stderr].concat();
     (output.status, String::from_utf8_lossy(&said).into_owned())
 }

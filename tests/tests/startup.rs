@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use odyssey_tests::client::{Client, ClientError, Connect};
-use odyssey_tests::pooler::{Config, Pooler, check_config};
+use odyssey_tests::pooler::{Config, Pooler, check_config, run_on_config};
 use odyssey_tests::postgres::Postgres;
 use odyssey_tests::process::{Signal, expect_soon, until};
 use odyssey_tests::wire;
@@ -309,6 +309,29 @@ fn a_configuration_is_checked_without_starting() {
     ];
     for (name, text, code, said) in cases {
         let (status, output) = check_config(&text);
+        assert_eq!(status.code(), code, "{name}: {output}");
+        assert!(output.contains(said), "{name}: {output}");
+    }
+}
+
+#[test]
+fn a_rule_is_explained_without_starting() {
+    let good = Config::new().only("app", "app").text();
+    let app = ["--explain", "--database=app", "--user", "app"];
+    let cases = [
+        ("match", &app[..], good.clone(), Some(0), "->"),
+        ("no match", &["--explain", "--database=no", "--user=body"], good.clone(), Some(2), "SQLSTATE 3D000"),
+        (
+            "wrong file",
+            &app[..],
+            good.replace("pool_size", "pool_sice"),
+            Some(1),
+            "did you mean 'pool_size'?",
+        ),
+        ("no user", &["--explain", "--database=app"], good, Some(1), "option '--explain' needs '--user'"),
+    ];
+    for (name, options, text, code, said) in cases {
+        let (status, output) = run_on_config(options, &text);
         assert_eq!(status.code(), code, "{name}: {output}");
         assert!(output.contains(said), "{name}: {output}");
     }
