@@ -62,6 +62,15 @@ fn what_the_sample_comments_out_is_well_formed() {
 }
 
 #[test]
+fn the_document_of_the_page_is_good() {
+    let page = page::write();
+    let (_, rest) = page.split_once("```toml\n").expect("there is one");
+    let (document, _) = rest.split_once("```").expect("it ends");
+    let outcome = parse(&MemoryLoader::new().with("F.toml", document), "F.toml");
+    assert_eq!(outcome.diagnostics, []);
+}
+
+#[test]
 fn the_sample_runs_as_it_stands() {
     let outcome = parse(&MemoryLoader::new().with("F", sample::write()), "F");
     assert_eq!(outcome.diagnostics, []);

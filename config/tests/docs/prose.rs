@@ -10,6 +10,7 @@ the two differ. The same directives, with a comment each, are in [odyssey.conf](
 odyssey --test odyssey.conf          # check a file: exit status 0 or 1
 odyssey --explain odyssey.conf --database app --user alice --address 10.1.2.3 --tls
                                      # which rule such a client gets and why: 0, or 2 when none matches
+odyssey --convert odyssey.conf       # the same as TOML; a .toml file as odyssey.conf
 ```
 
 ## The file
@@ -104,8 +105,9 @@ refuses. `#` starts a comment.
 
 ## What a reload changes
 
-SIGHUP, or `RELOAD` on the console, reads the file again. A file with an error changes nothing at all. The column *a
-change applies* says of each directive when a new value counts:
+SIGHUP, or `RELOAD` on the console, reads the file again. A file with an error changes nothing at all.
+`SHOW CONFIG DIFF` and `RELOAD DRY RUN` only list what the file would change; `SHOW CONFIG` lists the settings of the
+process. The column *a change applies* says of each directive when a new value counts:
 
 | | |
 |---|---|
@@ -119,7 +121,7 @@ that is in the file under the same host text and port takes its new TLS settings
 contents of TLS files are read again.
 
 Each difference is logged as a line, such as `database "app" user "alice": pool_size 10 -> 20 (new clients)`. Of
-passwords only the fact that they changed is told, and no command shows them.
+passwords only the fact that they changed is told; neither the log nor the console nor `--explain` shows them.
 
 What a restart alone can change may be needed by something a reload could: a storage without `host` in a file with a
 new `unix_socket_dir`, for instance. Such a file is refused until the restart.
