@@ -19,6 +19,7 @@ pub mod open;
 pub mod origin;
 pub mod ready;
 pub mod startup;
+pub mod waiting;
 pub mod wire;
 
 use crate::balance::search::Patience;
@@ -27,6 +28,7 @@ use crate::base::limits::FAIL_FAST_WAIT;
 use crate::client::attach::Attach;
 use crate::client::choice::Choice;
 use crate::client::fault::Fault;
+use crate::client::waiting::{Ended, Waiting};
 use crate::log::Who;
 use crate::relay::lane::{Filled, Lane};
 use crate::relay::observe::{LogQueries, Observer};
@@ -97,6 +99,8 @@ pub struct Client {
     pub entry: Entry,
     /// The server it holds.
     pub server: Option<Lease>,
+    /// Its wait for a server, if it may have to be told of it.
+    pub waiting: Option<Box<Waiting>>,
     /// A deadline while it rests.
     pub timer: Option<HostTimer>,
     /// Whether its queries are logged.
@@ -219,9 +223,18 @@ fn serve(co: &Co, client: &mut Client, wake: Wake) -> Result<Rest, Fault> {
                 }
             }
             client.admit()?;
-            match choice::take(co, client, std::mem::replace(&mut offer, Attach::Ask))? {
-                Some(lease) => client.server = Some(lease),
-                None => {
+            match choice::take(co, client, std::mem::replace(&mut offer, Attach::Ask)) {
+                Ok(Some(lease)) => {
+                    client.server = Some(lease);
+                    client.end_waiting(co, Ended::Served);
+                }
+                Err(fault) => {
+                    if matches!(fault, Fault::PoolTimeout) {
+                        client.end_waiting(co, Ended::TimedOut);
+                    }
+                    return Err(fault);
+                }
+                Ok(None) => {
                     client.keep(&up);
                     return Ok(Rest::Queued);
                 }

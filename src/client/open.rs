@@ -196,6 +196,7 @@ fn begin(co: &Co, visit: &mut Visit, welcome: Welcome, wire: Wire) {
         waste: 0,
         entry,
         server: None,
+        waiting: None,
         timer: None,
         log_queries: if logged { LogQueries::Yes } else { LogQueries::No },
     });

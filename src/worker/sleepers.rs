@@ -1,6 +1,7 @@
 //! Clients and servers that rest without a stack, and what wakes them.
 
 use crate::client::fault::Fault;
+use crate::client::waiting::Due;
 use crate::client::{self, Client, Wake};
 use crate::log::{Who, log_error, log_info};
 use crate::server::Server;
@@ -12,6 +13,7 @@ use kiwi::frame::{self, HEADER_LEN, Limits};
 use kiwi::tag::Backend;
 use machinarium::{Host, HostKey, Machine, Rouse, Watch};
 use std::rc::{Rc, Weak};
+use std::time::Instant;
 
 /// The two lowest bits of a host key say what sleeps.
 const KIND_BITS: u32 = 2;
@@ -75,9 +77,14 @@ impl Worker {
             client.pool.leave(client.slot());
             return Worker::wake(client, Wake::Dismissed(Fault::gone()));
         }
-        if let Some(timeout) = client.wait_limit() {
-            client.timer = Some(worker.machine.set_host_timer(worker.machine.now() + timeout, key));
-        }
+        let due = client.begin_waiting(worker.machine.now());
+        Worker::go_on_waiting(client, due);
+    }
+
+    /// Lets a client that is in the queue rest until this moment.
+    fn go_on_waiting(mut client: Box<Client>, due: Option<Instant>) {
+        let key = client_key(client.slot());
+        client.timer = due.map(|due| client.io.machine().set_host_timer(due, key));
         Worker::rest(client, Rest::Queued);
     }
 
@@ -129,9 +136,21 @@ impl Worker {
     }
 
     fn rouse_client(self: &Rc<Self>, slot: u64, why: Rouse) {
-        let Some((client, was)) = self.take_resting(slot) else { return };
+        let Some((mut client, was)) = self.take_resting(slot) else { return };
         match was {
             Resting::Idle => Worker::wake(client, Wake::Bytes),
+            Resting::Queued if why == Rouse::Deadline && client.due(self.machine.now()) == Due::Notice => {
+                match client.tell_it_waits() {
+                    Ok(()) => {
+                        let due = client.next_due();
+                        Worker::go_on_waiting(client, due);
+                    }
+                    Err(fault) => {
+                        client.pool.leave(slot);
+                        Worker::wake(client, Wake::Dismissed(fault));
+                    }
+                }
+            }
             Resting::Queued => {
                 client.pool.leave(slot);
                 let wake = match why {

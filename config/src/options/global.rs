@@ -33,7 +33,7 @@ table! {
     COROUTINE_STACK_SIZE = "coroutine_stack_size", Int(Int32), Number(16), Restart, Full, "Stack of client coroutines in pages of 4 KiB; at least 4, better 16.";
     SYSTEM_COROUTINE_STACK_SIZE = "system_coroutine_stack_size", Int(Int32), Number(32), Restart, NotYet("internal coroutines use coroutine_stack_size"), "Stack of internal coroutines in pages of 4 KiB; at least 4.";
     NODELAY = "nodelay", Bool, Flag(true), Restart, Full, "TCP_NODELAY on client and server sockets.";
-    DISABLE_NOLINGER = "disable_nolinger", Bool, Flag(false), Applied, Full, "`no` closes accepted sockets with a reset (SO_LINGER of zero seconds).";
+    DISABLE_NOLINGER = "disable_nolinger", Bool, Flag(false), Never, Ignored("sockets are closed in order, so that the last words arrive"), "`no` closes accepted sockets with a reset (SO_LINGER of zero seconds).";
     KEEPALIVE = "keepalive", Int(Int32), Number(15), Applied, Full, "Idle seconds before TCP keepalive; 0 or less sets no keepalive option.";
     KEEPALIVE_KEEP_INTERVAL = "keepalive_keep_interval", Int(Int32), Number(5), Applied, Full, "Seconds between keepalive probes.";
     KEEPALIVE_PROBES = "keepalive_probes", Int(Int32), Number(3), Applied, Full, "Unanswered probes before a connection counts as dead.";
@@ -45,7 +45,7 @@ table! {
     CANCEL_TIMEOUT_MS = "cancel_timeout_ms", Int(Int32), Number(1000), Applied, Full, "Milliseconds each step of a cancel may take; 0 or less is no limit.";
     CANCEL_QUEUE_TIMEOUT_MS = "cancel_queue_timeout_ms", Int(Int32), Computed("2 * `cancel_timeout_ms`"), Restart, NotYet(NO_CANCEL_QUEUE), "Milliseconds a cancel waits for its turn before it is dropped.";
     CANCEL_MAX_INFLIGHT = "cancel_max_inflight", Int(Int32), Computed("2 * `workers`"), Restart, NotYet(NO_CANCEL_QUEUE), "Cancels in progress at once.";
-    DNS_CACHE_TTL = "dns_cache_ttl", Int(Int32), Number(30_000), Restart, NotYet("resolved names are not cached yet"), "Milliseconds a resolved name is kept.";
+    DNS_CACHE_TTL = "dns_cache_ttl", Int(Int32), Number(30_000), Restart, Full, "Milliseconds a resolved name is kept.";
     GROUP_CHECKER_INTERVAL = "group_checker_interval", Int(Int32), Number(7000), Restart, NotYet("group members are not looked up yet"), "Milliseconds between group membership queries.";
     HBA_FILE = "hba_file", Ty::Text, Unset, Applied, Full, "File of host based authentication records: who no record allows is refused. Read again at each reload.";
     VIRTUAL_PROCESSING = "virtual_processing", Bool, Flag(false), Restart, NotYet("every query goes to a server"), "Answer some SHOW and SET without a server.";

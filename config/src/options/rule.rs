@@ -52,7 +52,7 @@ table! {
     POOL_PIN_ON_LISTEN = "pool_pin_on_listen", Bool, Flag(false), NewClients, NotYet("LISTEN does not keep the server"), "Keep the server after LISTEN.";
     POOL_ATTACH_CHECK = "pool_attach_check", Bool, Flag(true), Never, Ignored("an idle server is always watched, at no cost"), "Look at an idle server's socket before it is lent.";
     POOL_ACQUIRE_FAIL_FAST = "pool_acquire_fail_fast", Bool, Flag(false), NewClients, Full, "With several endpoints, ask each once before waiting.";
-    POOL_NOTICE_AFTER_WAITING_MS = "pool_notice_after_waiting_ms", Int(NonNegative(U64_MAX)), Unset, NewClients, NotYet("waiting clients get no notice yet"), "Milliseconds of waiting after which the client gets a NOTICE.";
+    POOL_NOTICE_AFTER_WAITING_MS = "pool_notice_after_waiting_ms", Int(NonNegative(U64_MAX)), Unset, NewClients, Full, "Milliseconds of waiting for a server after which the client gets a NOTICE, and a second one when the wait is over; unset: none.";
     POOL_CLIENT_IDLE_TIMEOUT = "pool_client_idle_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, NotYet(NO_IDLE), "Session pooling: seconds after which an idle client is dropped; 0 is never.";
     POOL_IDLE_IN_TRANSACTION_TIMEOUT = "pool_idle_in_transaction_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, NotYet(NO_IDLE), "Seconds after which a client idle in a transaction is dropped; 0 is never.";
     SHARED_POOL = "shared_pool", Ty::Text, Unset, NewClients, NotYet("every route has a pool of its own"), "Pool shared with other routes.";
@@ -64,10 +64,10 @@ table! {
     CATCHUP_CHECKS = "catchup_checks", DeprecatedInt, Unset, Never, Ignored("a setting of older versions"), "Has no meaning any more.";
     LOG_DEBUG = "log_debug", Bool, Flag(false), NewClients, Full, "Debug messages about clients of this rule, even if the global switch is off.";
     LOG_QUERY = "log_query", Bool, Flag(false), NewClients, Full, "Log the text of queries of this rule's clients, even if the global switch is off.";
-    KEEPALIVE = "keepalive", Int(Int32), Number(0), NewClients, NotYet(NO_KEEPALIVE), "Idle seconds before TCP keepalive on the client's socket; 0 keeps the global settings.";
-    KEEPALIVE_KEEP_INTERVAL = "keepalive_keep_interval", Int(Int32), Number(0), NewClients, NotYet(NO_KEEPALIVE), "Seconds between probes.";
-    KEEPALIVE_PROBES = "keepalive_probes", Int(Int32), Number(0), NewClients, NotYet(NO_KEEPALIVE), "Unanswered probes before the client counts as dead.";
-    KEEPALIVE_USR_TIMEOUT = "keepalive_usr_timeout", Int(Int32), Number(0), NewClients, NotYet(NO_KEEPALIVE), "TCP_USER_TIMEOUT in milliseconds; 0 is the system's default.";
+    KEEPALIVE = "keepalive", Int(Int32), Number(0), NewClients, Full, "Idle seconds before TCP keepalive on the client's socket; 0 keeps the global settings.";
+    KEEPALIVE_KEEP_INTERVAL = "keepalive_keep_interval", Int(Int32), Number(0), NewClients, Full, "Seconds between probes.";
+    KEEPALIVE_PROBES = "keepalive_probes", Int(Int32), Number(0), NewClients, Full, "Unanswered probes before the client counts as dead.";
+    KEEPALIVE_USR_TIMEOUT = "keepalive_usr_timeout", Int(Int32), Number(0), NewClients, Full, "TCP_USER_TIMEOUT in milliseconds; 0 is the system's default.";
     LDAP_POOL_SIZE = "ldap_pool_size", DeprecatedInt, Unset, Never, Ignored("a setting of older versions"), "Has no meaning any more.";
     LDAP_POOL_TIMEOUT = "ldap_pool_timeout", DeprecatedInt, Unset, Never, Ignored("a setting of older versions"), "Has no meaning any more.";
     LDAP_POOL_TTL = "ldap_pool_ttl", DeprecatedInt, Unset, Never, Ignored("a setting of older versions"), "Has no meaning any more.";
@@ -83,7 +83,6 @@ const NO_AUTH_QUERY: &str = "secrets are not looked up in a database yet";
 const NO_IAM: &str = "the IAM proxy is not asked yet";
 const NO_LDAP: &str = "LDAP servers are not asked yet";
 const NO_IDLE: &str = "idle clients are not dropped yet";
-const NO_KEEPALIVE: &str = "clients keep the global keepalive settings";
 const NO_GROUPS: &str = "group members are not looked up yet";
 
 /// `ldap_storage_credentials "NAME" { ... }`.
