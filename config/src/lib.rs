@@ -29,6 +29,7 @@ mod options;
 mod parser;
 mod render;
 mod resolve;
+mod rule_index;
 mod source;
 mod value;
 

@@ -33,52 +33,36 @@ impl Config {
     /// `in_group` answers whether a user is a member now: it gets the index of a group rule and the user name.
     /// The first match is final; a failed login does not fall through to the next rule.
     pub fn match_rule(&self, who: &Client<'_>, in_group: &dyn Fn(usize, &str) -> bool) -> Option<usize> {
-        self.rule_order
-            .iter()
-            .copied()
-            .find(|index| self.rules.get(*index).is_some_and(|rule| fits(rule, *index, who, in_group)))
+        self.rule_index.find(&self.rules, who, in_group)
     }
 
     /// Whether any rule names hosts, so that clients' host names are worth looking up before matching.
     pub fn needs_host_names(&self) -> bool {
-        let by_name = |rule: &Rule| matches!(rule.address, AddressRange::Host(_) | AddressRange::Suffix(_));
-        self.rules.iter().any(|rule| by_name(rule))
+        self.rule_index.names_hosts()
     }
 }
 
-fn fits(rule: &Rule, index: usize, who: &Client<'_>, in_group: &dyn Fn(usize, &str) -> bool) -> bool {
-    let named = match &rule.database {
-        Name::Any => true,
-        Name::Is(name) => name == who.database,
-    };
-    rule.pool.routing == who.routing
-        && named
-        && match &rule.user {
-            RuleUser::Any => true,
-            RuleUser::Is(name) => name == who.user,
-            RuleUser::Group(_) => in_group(index, who.user),
-        }
-        && address_fits(&rule.address, who)
-        && match rule.connection {
-            ConnectionType::Any => true,
-            ConnectionType::Local => who.unix,
-            ConnectionType::Host => !who.unix,
-            ConnectionType::HostSsl => !who.unix && who.tls,
-            ConnectionType::HostNoSsl => !who.unix && !who.tls,
-        }
+/// Whether the client came the way a rule asks for.
+pub(crate) fn connection_fits(connection: ConnectionType, who: &Client<'_>) -> bool {
+    match connection {
+        ConnectionType::Any => true,
+        ConnectionType::Local => who.unix,
+        ConnectionType::Host => !who.unix,
+        ConnectionType::HostSsl => !who.unix && who.tls,
+        ConnectionType::HostNoSsl => !who.unix && !who.tls,
+    }
 }
 
-fn address_fits(range: &AddressRange, who: &Client<'_>) -> bool {
+/// Whether a client's host name is the one a rule names, or lies below its domain.
+pub(crate) fn host_fits(range: &AddressRange, name: &str) -> bool {
     match range {
-        AddressRange::Any => true,
-        _ if who.unix => false,
-        AddressRange::Cidr(cidr) => who.address.is_some_and(|ip| cidr.contains(ip)),
-        AddressRange::Host(host) => who.host_name.is_some_and(|name| name.eq_ignore_ascii_case(&host.text)),
-        AddressRange::Suffix(suffix) => who.host_name.is_some_and(|name| {
+        AddressRange::Host(host) => name.eq_ignore_ascii_case(&host.text),
+        AddressRange::Suffix(suffix) => {
             let start = name.len().checked_sub(suffix.text.len());
             let end = start.and_then(|start| name.get(start..));
             end.is_some_and(|end| end.eq_ignore_ascii_case(&suffix.text))
-        }),
+        }
+        AddressRange::Any | AddressRange::Cidr(_) => false,
     }
 }
 

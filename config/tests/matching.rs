@@ -8,7 +8,7 @@ const BODY: &str = "authentication \"none\" storage \"s\" pool \"session\"";
 const GROUP: &str = "group_query \"q\" group_query_user \"u\" group_query_db \"d\"";
 
 /// A configuration of these routes, written `DB USER SELECTOR`, `*` for the bare word `default`, `@g` for a
-/// group, in one `database` block each.
+/// group, `!` as selector for an internal route; in one `database` block each.
 fn config(head: &str, routes: &[&str]) -> Config {
     let quoted = |name: &str| if name == "*" { "default".to_owned() } else { format!("\"{name}\"") };
     let mut text = format!(
@@ -20,6 +20,9 @@ fn config(head: &str, routes: &[&str]) -> Config {
         let selector = words.next().unwrap_or_default();
         let inner = match user.strip_prefix('@') {
             Some(group) => format!("group \"{group}\" {selector} {{ {BODY} {GROUP} }}"),
+            None if selector == "!" => {
+                format!("user {} {{ {BODY} pool_routing \"internal\" }}", quoted(user))
+            }
             None => format!("user {} {selector} {{ {BODY} }}", quoted(user)),
         };
         text.push_str(&format!("database {} {{ {inner} }}\n", quoted(db)));
@@ -99,46 +102,244 @@ fn the_order_of_rules() {
 fn file_order_on_request() {
     let config = config("sequential_routing yes", &["* *", "d u"]);
     assert_eq!(config.rule_order, [0, 1]);
-    assert_eq!(config.match_rule(&client("d", "u"), &|_, _| false), Some(0));
+}
+
+/// Who connects: `DATABASE USER` and then words that change what is known about the client.
+fn who(text: &str) -> Client<'_> {
+    let mut words = text.split(' ');
+    let mut who = client(words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    for word in words {
+        match word {
+            "unix" => (who.unix, who.address) = (true, None),
+            "ssl" => who.tls = true,
+            "internal" => (who.routing, who.address) = (PoolRouting::Internal, None),
+            word => match word.parse() {
+                Ok(address) => who.address = Some(address),
+                Err(_) => who.host_name = Some(word),
+            },
+        }
+    }
+    who
+}
+
+/// Each table: the routes in the order of the file, then clients and the route each gets. `member` is in every
+/// group; a client comes from 10.1.2.3 by TCP without SSL unless its words say otherwise.
+#[test]
+fn a_client_gets_the_first_rule_that_fits() {
+    type Table<'t> = (&'t str, &'t [&'t str], &'t [(&'t str, &'t str)]);
+    let tables: [Table<'_>; 13] = [
+        (
+            "names: the more is named the better, a database before a user",
+            &["* *", "* u", "d *", "d u", "D *"],
+            &[
+                ("d u", "d u"),
+                ("d v", "d *"),
+                ("x u", "* u"),
+                ("x v", "* *"),
+                ("D u", "D *"),
+                ("d U", "d *"),
+                ("X U", "* *"),
+                ("dd u", "* u"),
+            ],
+        ),
+        (
+            "a named database with any user beats any database with user, range and type",
+            &["* u \"10.0.0.0/8\" hostnossl", "d *"],
+            &[("d u", "d *"), ("x u", "* u \"10.0.0.0/8\" hostnossl"), ("x u ssl", "none"), ("x v", "none")],
+        ),
+        (
+            "without a rule for all, some match nothing",
+            &["d u", "e *"],
+            &[
+                ("d v", "none"),
+                ("e v", "e *"),
+                ("x u", "none"),
+                ("d u", "d u"),
+                (" u", "none"),
+                ("d ", "none"),
+            ],
+        ),
+        (
+            "names that look like the words for all are names",
+            &["default u", "default_db u", "d default_user", "d *"],
+            &[
+                ("default u", "default u"),
+                ("x u", "none"),
+                ("d default_user", "d default_user"),
+                ("d u", "d *"),
+            ],
+        ),
+        (
+            "ranges go by their text, not by their width",
+            &[
+                "d u",
+                "d u \"10.1.0.0/16\"",
+                "d u \"10.0.0.0/8\"",
+                "d u \"192.0.2.1/32\"",
+                "d u \"0.0.0.0/0\"",
+            ],
+            &[
+                ("d u", "d u \"0.0.0.0/0\""),
+                ("d u 192.0.2.1", "d u \"0.0.0.0/0\""),
+                ("d u ::1", "d u"),
+                ("d u unix", "d u"),
+            ],
+        ),
+        (
+            "a narrow range whose text comes later is hidden by a wide one",
+            &["d u \"10.1.0.0/16\"", "d u \"10.0.0.0/8\"", "d u \"9.0.0.0/8\"", "d *"],
+            &[
+                ("d u 10.1.2.3", "d u \"10.0.0.0/8\""),
+                ("d u 9.1.1.1", "d u \"9.0.0.0/8\""),
+                ("d u 11.0.0.0", "d *"),
+                ("d u 10.255.255.255", "d u \"10.0.0.0/8\""),
+            ],
+        ),
+        (
+            "IPv6 and IPv4 are different worlds; host bits match nobody",
+            &[
+                "d u \"fd00::/8\"",
+                "d u \"::/0\"",
+                "e u \"10.1.2.3/8\"",
+                "f u \"10.1.2.3/32\"",
+                "g u \"::ffff:0:0/96\"",
+            ],
+            &[
+                ("d u fd12::1", "d u \"::/0\""),
+                ("d u ::1", "d u \"::/0\""),
+                ("d u 10.1.2.3", "none"),
+                ("e u 10.1.2.3", "none"),
+                ("f u 10.1.2.3", "f u \"10.1.2.3/32\""),
+                ("f u 10.1.2.4", "none"),
+                ("g u 10.1.2.3", "none"),
+                ("g u ::ffff:10.1.2.3", "g u \"::ffff:0:0/96\""),
+            ],
+        ),
+        (
+            "how a client connects",
+            &[
+                "d u local",
+                "d u host",
+                "d u hostssl",
+                "d u hostnossl",
+                "d u",
+                "e u hostssl",
+                "f u local",
+                "g u host",
+            ],
+            &[
+                ("d u unix", "d u local"),
+                ("d u", "d u hostnossl"),
+                ("d u ssl", "d u hostssl"),
+                ("e u", "none"),
+                ("e u ssl", "e u hostssl"),
+                ("e u unix", "none"),
+                ("f u", "none"),
+                ("f u unix", "f u local"),
+                ("g u", "g u host"),
+                ("g u ssl", "g u host"),
+                ("g u unix", "none"),
+            ],
+        ),
+        (
+            "a range outweighs a type, both outweigh either",
+            &[
+                "d u hostnossl",
+                "d u \"10.0.0.0/8\"",
+                "e u \"10.0.0.0/8\"",
+                "e u \"10.0.0.0/8\" host",
+                "e u default",
+            ],
+            &[
+                ("d u", "d u \"10.0.0.0/8\""),
+                ("d u 192.0.2.1", "d u hostnossl"),
+                ("e u", "e u \"10.0.0.0/8\" host"),
+                ("e u unix", "e u default"),
+            ],
+        ),
+        (
+            "host names are compared without letter case, suffixes below their dot",
+            &["d u \"DB.example.com\"", "d u \".example.org\"", "d v \"all\"", "d w \"db/8\"", "d *"],
+            &[
+                ("d u", "d *"),
+                ("d u db.EXAMPLE.com", "d u \"DB.example.com\""),
+                ("d u a.db.example.com", "d *"),
+                ("d u a.b.example.org", "d u \".example.org\""),
+                ("d u A.EXAMPLE.ORG", "d u \".example.org\""),
+                ("d u example.org", "d *"),
+                ("d u unix db.example.com", "d *"),
+                ("d v", "d *"),
+                ("d v all", "d v \"all\""),
+                ("d w db", "d *"),
+            ],
+        ),
+        (
+            "a group sorts as group_NAME among the users and asks for its members",
+            &["d @x", "d alice", "d zed", "d *", "* @y"],
+            &[
+                ("d member", "d @x"),
+                ("d alice", "d alice"),
+                ("d zed", "d zed"),
+                ("d bob", "d *"),
+                ("d x", "d *"),
+                ("d group_x", "d *"),
+                ("e member", "* @y"),
+                ("e alice", "none"),
+            ],
+        ),
+        (
+            "our own queries see internal rules only, clients never see them",
+            &["d u !", "d *", "* * !"],
+            &[
+                ("d u", "d *"),
+                ("d u internal", "d u !"),
+                ("d v internal", "* * !"),
+                ("x v", "none"),
+                ("x v internal", "* * !"),
+            ],
+        ),
+        (
+            "of exact twins the first one in the file",
+            &["e u", "d u", "d u", "d u \"10.0.0.0/8\" host", "d u host \"10.0.0.0/8\""],
+            &[("d u 192.0.2.1", "d u"), ("d u", "d u \"10.0.0.0/8\" host"), ("e u", "e u")],
+        ),
+    ];
+    let mut cases = 0;
+    for (theme, routes, clients) in tables {
+        let config = config("", routes);
+        for (text, want) in clients {
+            let found = config.match_rule(&who(text), &|_, user| user == "member");
+            let got = found.map_or("none", |index| routes[index]);
+            assert_eq!(got, *want, "{theme}: {text}");
+            // Of two routes written the same way, the first.
+            assert_eq!(found, routes.iter().position(|route| route == want), "{theme}: {text}");
+            cases += 1;
+        }
+    }
+    assert!(cases >= 60, "only {cases} cases");
 }
 
 #[test]
-fn a_client_gets_the_first_rule_that_fits() {
-    let routes = [
-        "* *",
-        "d u \"10.0.0.0/8\"",
-        "d u \"10.1.0.0/16\"",
-        "d * local",
-        "d v hostssl",
-        "d v hostnossl",
-        "d @g",
-        "h u \"DB.example.com\"",
-        "h u \".example.org\"",
-        "w u \"10.1.2.3/8\"",
-        "D *",
-    ];
-    let config = config("", &routes);
-    let get = |who: Client<'_>| {
-        let index = config.match_rule(&who, &|rule, user| rule == 6 && user == "member");
-        index.map_or("none", |index| routes[index])
-    };
-    let who = client;
-    assert_eq!(get(who("x", "y")), "* *");
-    assert_eq!(get(who("d", "u")), "d u \"10.0.0.0/8\"", "ranges go by text, not by width");
-    assert_eq!(get(Client { unix: true, address: None, ..who("d", "u") }), "d * local");
-    assert_eq!(get(Client { address: None, unix: true, ..who("d", "w") }), "d * local");
-    assert_eq!(get(who("d", "v")), "d v hostnossl");
-    assert_eq!(get(Client { tls: true, ..who("d", "v") }), "d v hostssl");
-    assert_eq!(get(who("d", "member")), "d @g");
-    assert_eq!(get(who("d", "g")), "* *");
-    assert_eq!(get(who("h", "u")), "* *", "no host name, no match");
-    assert_eq!(get(Client { host_name: Some("db.EXAMPLE.com"), ..who("h", "u") }), "h u \"DB.example.com\"");
-    assert_eq!(get(Client { host_name: Some("a.b.example.org"), ..who("h", "u") }), "h u \".example.org\"");
-    assert_eq!(get(Client { host_name: Some("example.org"), ..who("h", "u") }), "* *");
-    assert_eq!(get(who("w", "u")), "* *", "a base with host bits matches nobody");
-    assert_eq!(get(who("D", "u")), "D *", "names have letter case");
-    assert_eq!(get(Client { routing: PoolRouting::Internal, ..who("x", "y") }), "none");
-    assert!(config.needs_host_names());
+fn sequential_routing_takes_the_first_in_the_file() {
+    let routes = ["d * local", "* *", "d u", "d u \"10.0.0.0/8\""];
+    let config = config("sequential_routing yes", &routes);
+    for (text, want) in [("d u", "* *"), ("d u unix", "d * local"), ("x y", "* *"), ("d v unix", "d * local")]
+    {
+        let got = config.match_rule(&who(text), &|_, _| false).map(|index| routes[index]);
+        assert_eq!(got, Some(want), "{text}");
+    }
+}
+
+#[test]
+fn host_names_are_needed_when_a_rule_names_hosts() {
+    for (routes, want) in [
+        (&["d u", "* *"][..], false),
+        (&["d u \"10.0.0.0/8\""], false),
+        (&["d u", "d u \"db.example.com\""], true),
+        (&["* * \".example.com\""], true),
+    ] {
+        assert_eq!(config("", routes).needs_host_names(), want, "{routes:?}");
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub use storage::{
 };
 
 use crate::hba::Hba;
+use crate::rule_index::RuleIndex;
 use crate::source::Position;
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub rules: Vec<Arc<Rule>>,
     /// Indexes into `rules`, in the order in which they are tried (see `Config::match_rule`).
     pub rule_order: Vec<usize>,
+    /// The same order filed by name, which `Config::match_rule` looks up.
+    pub(crate) rule_index: RuleIndex,
     /// Pools several routes may share, in file order, names unique.
     pub shared_pools: Vec<SharedPool>,
     /// LDAP servers in file order, names unique.

@@ -19,6 +19,7 @@ use crate::hba;
 use crate::matching::{self, Sequential};
 use crate::model::{Config, LdapEndpoint, NotEffective, Rule, Secret, SharedPool};
 use crate::options::{global as opt, storage::ldap, storage::shared_pool};
+use crate::rule_index::RuleIndex;
 use crate::source::{Loader, system_text};
 use crate::value;
 use std::sync::Arc;
@@ -82,12 +83,15 @@ fn build(root: &Block, cx: &mut Cx<'_>) -> Config {
 
     let sequential = if global.sequential_routing { Sequential::Yes } else { Sequential::No };
     let rule_order = matching::order(&finished, sequential);
+    let rules: Vec<Arc<Rule>> = finished.into_iter().map(Arc::new).collect();
+    let rule_index = RuleIndex::new(&rules, &rule_order);
     Config {
         global,
         listens,
         storages: storages.into_iter().map(Arc::new).collect(),
-        rules: finished.into_iter().map(Arc::new).collect(),
+        rules,
         rule_order,
+        rule_index,
         shared_pools,
         ldap_endpoints,
         hba,
