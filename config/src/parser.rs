@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::ast::{Block, BlockName, Entry, Header, Kind, Value};
+use crate::ast::{Block, BlockName, Entry, Header, Kind, Lost, Value};
 use crate::diagnostic::Sink;
 use crate::lexer::{Lexer, Token};
 use crate::model::ConnectionType;
 use crate::option::{Opt, Ty};
-use crate::options::keywords;
+use crate::options::{self, keywords};
 use crate::source::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position, system_text};
 use crate::value;
 
@@ -38,6 +38,7 @@ fn read_file(run: &mut Run<'_>, path: &str, depth: u32, root: &mut Block) {
     let start = Position::start_of(path);
     if depth > INCLUDE_DEPTH_MAX || run.files >= INCLUDES_MAX {
         run.ended = true;
+        root.lose(Lost::Blocks);
         let message = match depth > INCLUDE_DEPTH_MAX {
             true => {
                 format!("include depth limit ({INCLUDE_DEPTH_MAX}) exceeded, possibly a circular include")
@@ -50,6 +51,7 @@ fn read_file(run: &mut Run<'_>, path: &str, depth: u32, root: &mut Block) {
     let text = match run.loader.load(path) {
         Ok(text) => text,
         Err(error) => {
+            root.lose(Lost::Blocks);
             let message = format!("failed to open config file '{path}': {}", system_text(&error));
             return run.sink.error(&start, message);
         }
@@ -76,7 +78,7 @@ impl Parser<'_, '_, '_> {
     fn body(&mut self, block: &mut Block) {
         loop {
             if self.run.ended || self.run.sink.is_full() {
-                return;
+                return block.lose(Lost::Blocks);
             }
             match (&self.token, block.kind) {
                 (Token::End, Kind::Root) => return,
@@ -86,14 +88,14 @@ impl Parser<'_, '_, '_> {
                 (Token::Keyword(word), kind) => match (*word, kind.row(word), kind.child(word)) {
                     (_, Some(row), _) => self.directive(row, block),
                     (word, None, Some(child)) => self.block(word, child, block),
-                    (_, None, None) if self.at_missing_brace(kind) => return,
-                    (_, None, None) => self.confused(kind),
+                    (_, None, None) if self.at_missing_brace(kind) => return block.lose(Lost::Blocks),
+                    (_, None, None) => self.confused(block),
                 },
                 (Token::End, _) => {
                     self.missing_brace();
-                    return;
+                    return block.lose(Lost::Blocks);
                 }
-                (_, kind) => self.confused(kind),
+                (_, _) => self.confused(block),
             }
         }
     }
@@ -110,20 +112,20 @@ impl Parser<'_, '_, '_> {
 
     fn include(&mut self, root: &mut Block) {
         self.advance();
-        let Some(path) = self.text(Kind::Root) else { return };
+        let Some(path) = self.text(root) else { return root.lose(Lost::Blocks) };
         read_file(self.run, &path, self.depth + 1, root);
     }
 
     fn pair(&mut self, block: &mut Block) {
-        let Some(key) = self.text(block.kind) else { return };
-        let Some(value) = self.text(block.kind) else { return };
+        let Some(key) = self.text(block) else { return };
+        let Some(value) = self.text(block) else { return };
         block.pairs.push((key, value));
     }
 
     fn directive(&mut self, row: &'static Opt, block: &mut Block) {
         self.unclosed = false;
         let (_, at) = self.take();
-        let Some(value) = self.value(row, block.kind) else { return };
+        let Some(value) = self.value(row, block) else { return };
         match row.ty {
             Ty::DeprecatedInt | Ty::DeprecatedBool => {
                 let message = format!("option '{}' is deprecated and ignored", row.name);
@@ -143,13 +145,14 @@ impl Parser<'_, '_, '_> {
         if let (Ty::CountOrAuto, Value::Text(text)) = (row.ty, &value)
             && text != "auto"
         {
-            self.run.sink.error(&at, format!("'{text}' is invalid value for {}", row.name));
+            let message = format!("'{text}' is invalid value for {}", row.name);
+            self.run.sink.error_hint(&at, message, "expected a number or \"auto\"");
         }
         block.entries.push(Entry { opt: row, at, value });
     }
 
     /// The value of a directive, or `None` after an error was reported and passed over.
-    fn value(&mut self, row: &'static Opt, kind: Kind) -> Option<Value> {
+    fn value(&mut self, row: &'static Opt, block: &mut Block) -> Option<Value> {
         let found = match (row.ty, &mut self.token) {
             (Ty::Bool | Ty::DeprecatedBool, Token::Keyword("yes")) => Value::Flag(true),
             (Ty::Bool | Ty::DeprecatedBool, Token::Keyword("no")) => Value::Flag(false),
@@ -161,8 +164,8 @@ impl Parser<'_, '_, '_> {
             (Ty::TextsOrDefault, Token::Keyword("default")) => Value::Default,
             (Ty::Word(words), Token::Keyword(word)) if words.contains(word) => Value::Word(word),
             (ty, _) => {
-                self.unexpected(expected(ty));
-                self.recover(kind);
+                self.unexpected(expected(ty), self.value_hint(ty));
+                self.recover(block);
                 return None;
             }
         };
@@ -175,11 +178,13 @@ impl Parser<'_, '_, '_> {
         let (_, at) = self.take();
         let mut block = Block::new(kind, at);
         if self.header(&mut block).is_none() {
-            return self.recover(parent.kind);
+            parent.lose(Lost::Blocks);
+            return self.recover(parent);
         }
         if self.token != Token::Open {
-            self.unexpected(&["'{'"]);
-            return self.recover(parent.kind);
+            self.unexpected(&["'{'"], None);
+            parent.lose(Lost::Blocks);
+            return self.recover(parent);
         }
         self.advance();
         if !kind.repeats() && parent.one(kind).is_some() {
@@ -203,11 +208,11 @@ impl Parser<'_, '_, '_> {
                 block.name = BlockName::Default;
             }
             (Header::TextOrDefault | Header::TextOrDefaultAndSelector, _) => {
-                self.unexpected(&["STRING", "default"]);
+                self.unexpected(&["STRING", "default"], None);
                 return None;
             }
             (_, _) => {
-                self.unexpected(&["STRING"]);
+                self.unexpected(&["STRING"], None);
                 return None;
             }
         }
@@ -235,25 +240,43 @@ impl Parser<'_, '_, '_> {
         }
     }
 
-    fn text(&mut self, kind: Kind) -> Option<String> {
+    fn text(&mut self, block: &mut Block) -> Option<String> {
         if let Token::Text(text) = &mut self.token {
             let text = std::mem::take(text);
             self.advance();
             return Some(text);
         }
-        self.unexpected(&["STRING"]);
-        self.recover(kind);
+        self.unexpected(&["STRING"], self.value_hint(Ty::Text));
+        self.recover(block);
         None
     }
 
     /// A token that means nothing here.
-    fn confused(&mut self, kind: Kind) {
-        let end = if kind == Kind::Root { "end of file" } else { "'}'" };
-        self.unexpected(&[end]);
+    fn confused(&mut self, block: &mut Block) {
+        let end = if block.kind == Kind::Root { "end of file" } else { "'}'" };
+        let hint = match self.token {
+            Token::Keyword(word) => home(word),
+            _ => None,
+        };
+        self.unexpected(&[end], hint);
         if self.token == Token::Close {
             self.advance();
         }
-        self.recover(kind);
+        self.recover(block);
+    }
+
+    /// What is wrong with the token as a value of this type, where the message alone does not say.
+    fn value_hint(&self, ty: Ty) -> Option<String> {
+        let text = matches!(ty, Ty::Text | Ty::Texts | Ty::TextsOrDefault);
+        match &self.token {
+            Token::Ident(word) if text => {
+                Some(format!("unknown directive '{word}'; a string is written in quotes: \"{word}\""))
+            }
+            Token::Keyword(word) if text => Some(format!("a string is written in quotes: \"{word}\"")),
+            Token::Text(word) => Some(format!("written without quotes: {word}")),
+            Token::Size(bytes) => Some(format!("written without a unit: {bytes}")),
+            _ => None,
+        }
     }
 
     /// Whether the word opens a section of the file: then the brace of this block was forgotten, and reading on
@@ -271,12 +294,13 @@ impl Parser<'_, '_, '_> {
 
     fn missing_brace(&mut self) {
         if !self.unclosed {
-            self.unexpected(&["'}'"]);
+            self.unexpected(&["'}'"], None);
         }
         self.unclosed = true;
     }
 
-    fn unexpected(&mut self, expected: &[&str]) {
+    /// Reports the token; `hint` takes the place of what is said of every unknown word.
+    fn unexpected(&mut self, expected: &[&str], hint: Option<String>) {
         if let Token::Bad(message, hint) = &self.token {
             match hint {
                 Some(hint) => self.run.sink.error_hint(&self.at, message, *hint),
@@ -288,23 +312,31 @@ impl Parser<'_, '_, '_> {
             message.push_str(", expecting ");
             message.push_str(&expected.join(" or "));
         }
-        let Token::Ident(word) = &self.token else { return self.run.sink.error(&self.at, message) };
-        let hint = match keywords::nearest(word) {
-            Some(near) => format!("unknown directive '{word}'; did you mean '{near}'?"),
-            None => format!("unknown directive '{word}'"),
+        let hint = match (hint, &self.token) {
+            (Some(hint), _) => hint,
+            (None, Token::Ident(word)) => match keywords::nearest(word) {
+                Some(near) => format!("unknown directive '{word}'; did you mean '{near}'?"),
+                None => format!("unknown directive '{word}'"),
+            },
+            (None, _) => return self.run.sink.error(&self.at, message),
         };
         self.run.sink.error_hint(&self.at, message, hint);
     }
 
     /// Passes over tokens up to one that continues a block of this kind, whole braces at a time. A word on a
     /// later line is taken for a new beginning too, so that the next mistake is seen.
-    fn recover(&mut self, kind: Kind) {
+    fn recover(&mut self, block: &mut Block) {
+        block.lose(Lost::Directives);
+        let kind = block.kind;
         let mut depth = 0u32;
         let line = self.at.line;
         loop {
             match &self.token {
-                Token::End => return,
-                Token::Open => depth = depth.saturating_add(1),
+                Token::End => return block.lose(Lost::Blocks),
+                Token::Open => {
+                    block.lose(Lost::Blocks);
+                    depth = depth.saturating_add(1);
+                }
                 Token::Close if depth == 0 => return,
                 Token::Close => depth = depth.saturating_sub(1),
                 Token::Keyword(word) if depth == 0 && continues(kind, word) => return,
@@ -318,6 +350,17 @@ impl Parser<'_, '_, '_> {
 
 fn continues(kind: Kind, word: &str) -> bool {
     kind.row(word).is_some() || kind.child(word).is_some() || (kind == Kind::Root && word == "include")
+}
+
+/// Where a keyword may stand that does not belong where it stands.
+fn home(word: &str) -> Option<String> {
+    let mut homes: Vec<&str> = Vec::new();
+    for (section, mut rows) in options::sections() {
+        if rows.any(|row| row.name == word) {
+            homes.push(section);
+        }
+    }
+    (!homes.is_empty()).then(|| format!("'{word}' belongs in: {}", homes.join("; ")))
 }
 
 fn expected(ty: Ty) -> &'static [&'static str] {

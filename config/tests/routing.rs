@@ -145,7 +145,7 @@ fn the_lookup_agrees_with_a_plain_scan() {
         for _ in 0..CLIENTS {
             let who = client(&mut random);
             // A membership that depends on both the rule and the user.
-            let in_group = |rule: usize, user: &str| (rule + user.len()) % 3 == 0;
+            let in_group = |rule: usize, user: &str| (rule + user.len()).is_multiple_of(3);
             let got = config.match_rule(&who, &in_group);
             let want = scan(&config, &who, &in_group);
             assert_eq!(got, want, "replay with SEED={seed}: {who:?}");
