@@ -1,10 +1,12 @@
-//! The fuzzing door: any bytes, no panic, and what was promised about the outcome holds.
+//! The fuzzing doors: any bytes, no panic, and what was promised about the outcome holds.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::diagnostic::{Diagnostic, Sink};
+use crate::model::{AddressRange, EndpointAddress};
 use crate::source::Loader;
-use crate::{Client, Level, PoolRouting, parse};
+use crate::{Client, Level, PoolRouting, address, hba, hosts, parse};
 
 /// Every path leads to the same bytes, so that includes and HBA files are fuzzed too.
 struct Same<'d>(&'d [u8]);
@@ -23,10 +25,7 @@ pub fn fuzz_config(data: &[u8]) {
     let outcome = parse(&Same(data), "fuzz");
     let failed = outcome.diagnostics.iter().any(|found| found.level == Level::Error);
     assert_eq!(failed, outcome.config.is_none(), "a configuration exists exactly when there is no error");
-    for diagnostic in &outcome.diagnostics {
-        assert!(diagnostic.line > 0 && diagnostic.col > 0, "positions start at 1");
-        assert!(diagnostic.render().starts_with(&diagnostic.file), "a message starts with its file");
-    }
+    outcome.diagnostics.iter().for_each(check_diagnostic);
     let Some(config) = outcome.config else { return };
     let mut order = config.rule_order.clone();
     order.sort_unstable();
@@ -44,4 +43,49 @@ pub fn fuzz_config(data: &[u8]) {
     if let (Some(rule), Some(hba)) = (found, &config.hba) {
         hba.decide(rule, &who);
     }
+}
+
+/// Reads `data` as an HBA file.
+///
+/// Panics only if a promise is broken: a line gives one record or one error, and each error can be shown.
+pub fn fuzz_hba(data: &[u8]) {
+    let mut sink = Sink::default();
+    let read = hba::parse("fuzz", data, &mut sink);
+    let lines = data.split(|byte| *byte == b'\n').count();
+    assert!(read.records.len() + sink.errors() <= lines, "a line is one record or one error");
+    sink.into_found().iter().for_each(check_diagnostic);
+}
+
+/// Reads `data`, if it is text, as the `host` of a storage and as the address range of a route.
+///
+/// Panics only if a promise is broken: there are as many endpoints as the commas say, each with a host, a port if one
+/// was given and a zone of at most 15 bytes; a range keeps its text; a refusal says why.
+pub fn fuzz_hosts(data: &[u8]) {
+    const DEFAULT_PORT: u16 = 5432;
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match hosts::parse(text, DEFAULT_PORT) {
+        Ok(endpoints) => {
+            assert_eq!(endpoints.len(), text.split(',').count(), "one endpoint between commas");
+            for endpoint in endpoints {
+                let (host, port) = match &endpoint.address {
+                    EndpointAddress::Tcp { host, port } => (host, *port),
+                    EndpointAddress::Unix(path) => (path, DEFAULT_PORT),
+                };
+                assert!(!host.is_empty() && port > 0, "an endpoint can be reached");
+                let zone = endpoint.zone.unwrap_or_default();
+                assert!(zone.len() <= hosts::ZONE_BYTES_MAX, "zones are short");
+            }
+        }
+        Err(reason) => assert!(!reason.is_empty(), "a refusal says why"),
+    }
+    match address::range(text) {
+        Ok(AddressRange::Any) => panic!("a text is never the absence of one"),
+        Ok(range) => assert_eq!(range.text(), Some(text), "a range keeps its text"),
+        Err((message, hint)) => assert!(message.contains(text) && !hint.is_empty(), "a refusal says why"),
+    }
+}
+
+fn check_diagnostic(found: &Diagnostic) {
+    assert!(found.line > 0 && found.col > 0, "positions start at 1");
+    assert!(found.render().starts_with(&found.file), "a message starts with its file");
 }

@@ -34,7 +34,7 @@ mod source;
 mod value;
 
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
-pub use fuzz::fuzz_config;
+pub use fuzz::{fuzz_config, fuzz_hba, fuzz_hosts};
 pub use hba::{Hba, HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
 pub use matching::Client;
 pub use model::*;

@@ -53,7 +53,7 @@ fn listeners(root: &Block, config: &Config, cx: &mut Cx<'_>) {
 }
 
 fn single_rule(rule: &Rule, block: &Block, cx: &mut Cx<'_>) {
-    let title = rule.title();
+    let title = rule_checks::title(rule);
     let pool = &rule.pool;
     if pool.size > 0 && pool.min_size > pool.size {
         let (min, size) = (pool.min_size, pool.size);
