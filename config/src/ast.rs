@@ -217,7 +217,12 @@ impl Block {
 
     /// Whether the directive is certainly not written.
     pub(crate) fn lacks(&self, opt: &Opt) -> bool {
-        self.lost == Lost::Nothing && self.entry(opt).is_none()
+        self.is_whole() && self.entry(opt).is_none()
+    }
+
+    /// Whether everything written was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.lost == Lost::Nothing
     }
 
     /// Whether every block inside was read, so that one not found does not exist.

@@ -267,7 +267,7 @@ impl Parser<'_, '_, '_> {
 
     /// What is wrong with the token as a value of this type, where the message alone does not say.
     fn value_hint(&self, ty: Ty) -> Option<String> {
-        let text = matches!(ty, Ty::Text | Ty::Texts | Ty::TextsOrDefault);
+        let text = matches!(ty, Ty::Text | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto);
         match &self.token {
             Token::Ident(word) if text => {
                 Some(format!("unknown directive '{word}'; a string is written in quotes: \"{word}\""))
@@ -357,7 +357,8 @@ fn home(word: &str) -> Option<String> {
     let mut homes: Vec<&str> = Vec::new();
     for (section, mut rows) in options::sections() {
         if rows.any(|row| row.name == word) {
-            homes.push(section);
+            // Rows of one section may stand in two tables.
+            homes.push(section.trim_end_matches(": logging").trim_end_matches(": TLS"));
         }
     }
     (!homes.is_empty()).then(|| format!("'{word}' belongs in: {}", homes.join("; ")))

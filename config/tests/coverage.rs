@@ -142,7 +142,8 @@ fn sentences(source: &str) -> Vec<String> {
         }
         let text = body[..end].replace("\\\\", "\u{1}").replace("\\\"", "\"").replace('\u{1}', "\\");
         rest = body[end + 1..].to_owned();
-        if text.trim().contains(' ') {
+        // Two words at least; punctuation around a name is none.
+        if text.trim_matches([' ', ':']).contains(' ') {
             found.push(text);
         }
     }

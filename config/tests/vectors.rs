@@ -86,7 +86,7 @@ fn refused_fragments() {
             "workers auto",
             vec![
                 "F:1:9: syntax error, unexpected IDENT, expecting STRING or NUMBER\n  \
-                 hint: unknown directive 'auto'"
+                 hint: unknown directive 'auto'; a string is written in quotes: \"auto\""
                     .into(),
             ],
         ),
@@ -363,6 +363,8 @@ fn a_syntax_error_has_no_consequences() {
         "database \"d\" { user \"u\" { authentication \"md5\" pasword \"x\" storage \"s\" pool \"session\" } }",
         "database \"d\" { user \"u\" { authentication \"none\" storage \"s\" pol \"session\" } }",
         "database \"d\" { user \"u\" { authentication \"none\" storage s pool \"session\" } }",
+        "database \"d\" { user \"u\" { authentication \"none\" storage \"s\" pool \"transaction\" \
+         pool_reserve_prepared_statement maybe pool_discard_query \"DEALLOCATE ALL\" } }",
         "database \"d\" { group \"g\" { R group_query q group_query_user \"u\" group_query_db \"d\" } }",
     ];
     for fragment in cases {

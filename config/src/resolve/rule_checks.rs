@@ -29,8 +29,8 @@ pub(super) fn finish(
     let mut check = Check { title: title(rule), block, cx };
     let kind = check.storage(rule, storages);
     check.pool(rule);
-    // What a mode excludes depends on the mode; an unknown one has been reported.
-    if read::pool_mode(block).is_some() {
+    // One choice depends on another; without all of them nothing is certain, and what hides them was reported.
+    if read::pool_mode(block).is_some() && block.is_whole() {
         check.discard(rule, block);
     }
     if let Some(kind) = kind {
@@ -120,7 +120,10 @@ impl Check<'_, '_, '_> {
             if rule.connection != ConnectionType::Any {
                 self.error(&opt::POOL_ROUTING, "an internal rule cannot have a connection type");
             }
-        } else if rule.origin == RuleOrigin::Watchdog && self.block.lacks(&opt::POOL_ROUTING) {
+        } else if rule.origin == RuleOrigin::Watchdog
+            && read::pool_routing(self.block).is_some()
+            && self.block.is_whole()
+        {
             let message =
                 "a watchdog without pool_routing \"internal\" cannot connect, and clients can use its rule";
             self.cx.sink.warning(&self.block.at, message);
