@@ -55,23 +55,35 @@ pub(crate) fn prefix(text: &str, base: IpAddr) -> Option<u8> {
     if number > bits_max { None } else { u8::try_from(number.max(0)).ok() }
 }
 
-/// Reads the address range of a rule. The error is the message to show.
-pub(crate) fn range(text: &str) -> Result<AddressRange, String> {
+/// Reads the address range of a rule. The error is the message to show, and the hint.
+pub(crate) fn range(text: &str) -> Result<AddressRange, (String, String)> {
     let kept = || text.to_owned();
     let (head, tail) = match text.split_once('/') {
         Some((head, tail)) => (head, Some(tail)),
         None => (text, None),
     };
     if let Ok(base) = head.parse::<IpAddr>() {
-        let Some(tail) = tail else { return Err(format!("expected network mask in '{text}'")) };
-        let prefix =
-            prefix(tail, base).ok_or_else(|| format!("invalid network prefix length in '{text}'"))?;
+        let bits = if base.is_ipv4() { 32 } else { 128 };
+        let Some(tail) = tail else {
+            let message = format!("expected network mask in '{text}'");
+            return Err((message, format!("a single address is '{text}/{bits}'")));
+        };
+        let Some(prefix) = prefix(tail, base) else {
+            let message = format!("invalid network prefix length in '{text}'");
+            return Err((message, format!("expected a number from 0 to {bits} after '/'")));
+        };
         return Ok(AddressRange::Cidr(Cidr { base, prefix, text: kept() }));
     }
     match head.strip_prefix('.') {
         Some(domain) if is_host_name(domain) => Ok(AddressRange::Suffix(HostMatch { text: kept() })),
         None if is_host_name(head) => Ok(AddressRange::Host(HostMatch { text: kept() })),
-        _ => Err(format!("invalid address or hostname: '{text}'")),
+        _ => {
+            let message = format!("invalid address or hostname: '{text}'");
+            Err((
+                message,
+                "expected ADDRESS/PREFIX, a host name, or a domain such as '.example.com'".to_owned(),
+            ))
+        }
     }
 }
 
@@ -115,7 +127,7 @@ mod tests {
                 AddressRange::Host(_) => "host",
                 AddressRange::Suffix(_) => "suffix",
             });
-            assert_eq!(got, want.map_err(str::to_owned), "{text}");
+            assert_eq!(got.map_err(|(message, _)| message), want.map_err(str::to_owned), "{text}");
         }
     }
 

@@ -53,6 +53,20 @@ pub(crate) struct Block {
     pub(crate) blocks: Vec<Block>,
     /// Content of `options` and `backend_startup_options`.
     pub(crate) pairs: Vec<(String, String)>,
+    /// What the reader passed over inside, after a syntax error.
+    pub(crate) lost: Lost,
+}
+
+/// What of a block is not known because of a syntax error in it. Whoever misses something looks here first: it may
+/// have been written, and the error that hid it has been reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lost {
+    /// All of it was read.
+    Nothing,
+    /// Directives.
+    Directives,
+    /// Directives and whole blocks.
+    Blocks,
 }
 
 /// What a block is.
@@ -221,7 +235,28 @@ impl Block {
             entries: Vec::new(),
             blocks: Vec::new(),
             pairs: Vec::new(),
+            lost: Lost::Nothing,
         }
+    }
+
+    /// Records that something inside was passed over.
+    pub(crate) fn lose(&mut self, lost: Lost) {
+        self.lost = self.lost.max(lost);
+    }
+
+    /// Whether the directive is certainly not written.
+    pub(crate) fn lacks(&self, opt: &Opt) -> bool {
+        self.is_whole() && self.entry(opt).is_none()
+    }
+
+    /// Whether everything written was read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.lost == Lost::Nothing
+    }
+
+    /// Whether every block inside was read, so that one not found does not exist.
+    pub(crate) fn knows_its_blocks(&self) -> bool {
+        self.lost < Lost::Blocks
     }
 
     /// The blocks of this kind, in file order.

@@ -58,6 +58,16 @@ impl Sink {
         self.push(Level::Warning, at, message.into(), None);
     }
 
+    /// Records a warning and what to do about it.
+    pub(crate) fn warning_hint(
+        &mut self,
+        at: &Position,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(Level::Warning, at, message.into(), Some(hint.into()));
+    }
+
     /// How many errors were recorded; a phase compares before and after.
     pub(crate) fn errors(&self) -> usize {
         self.errors

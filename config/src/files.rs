@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::ast::{Block, Kind};
+use crate::ast::{Block, Kind, Lost};
 use crate::diagnostic::Sink;
 use crate::source::{INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, Position, system_text};
 use crate::{parser, toml_reader};
@@ -64,6 +64,7 @@ impl Run<'_> {
         let start = Position::start_of(path);
         if depth > INCLUDE_DEPTH_MAX || self.files.len() >= INCLUDES_MAX {
             self.ended = true;
+            root.lose(Lost::Blocks);
             let message = match depth > INCLUDE_DEPTH_MAX {
                 true => {
                     format!("include depth limit ({INCLUDE_DEPTH_MAX}) exceeded, possibly a circular include")
@@ -78,6 +79,7 @@ impl Run<'_> {
         let text = match self.loader.load(path) {
             Ok(text) => text,
             Err(error) => {
+                root.lose(Lost::Blocks);
                 let message = format!("failed to open config file '{path}': {}", system_text(&error));
                 return self.sink.error(&start, message);
             }

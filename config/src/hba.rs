@@ -48,6 +48,18 @@ pub enum HbaConnection {
     HostNoSsl(HbaBlock),
 }
 
+impl HbaConnection {
+    /// The addresses a record of TCP clients is about.
+    fn block(&self) -> Option<&HbaBlock> {
+        match self {
+            HbaConnection::Local => None,
+            HbaConnection::Host(block) | HbaConnection::HostSsl(block) | HbaConnection::HostNoSsl(block) => {
+                Some(block)
+            }
+        }
+    }
+}
+
 /// Address block of a record; the base is compared as written, see `Cidr`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HbaBlock {
@@ -55,6 +67,17 @@ pub struct HbaBlock {
     pub base: IpAddr,
     /// Which bits are compared.
     pub(crate) mask: Mask,
+}
+
+impl HbaBlock {
+    /// Whether `ip`, cut to the mask, is the base as written.
+    pub(crate) fn contains(&self, ip: IpAddr) -> bool {
+        self.mask.cut(ip) == Some(self.base)
+    }
+
+    fn has_host_bits(&self) -> bool {
+        !self.contains(self.base)
+    }
 }
 
 /// One name of the database list.
@@ -92,7 +115,15 @@ pub(crate) fn parse(path: &str, text: &[u8], sink: &mut Sink) -> Hba {
     let file: std::sync::Arc<str> = path.into();
     for (number, line) in (1u32..).zip(text.split(|byte| *byte == b'\n')) {
         match record(line) {
-            Ok(Some(record)) => records.push(record),
+            Ok(Some(record)) => {
+                if let Some(block) = record.connection.block().filter(|block| block.has_host_bits()) {
+                    let at = Position { file: file.clone(), line: number, col: 1 };
+                    let base = block.base;
+                    let message = format!("address '{base}' has bits set behind its mask and matches nobody");
+                    sink.warning(&at, message);
+                }
+                records.push(record);
+            }
             Ok(None) => {}
             Err(message) => {
                 let at = Position { file: file.clone(), line: number, col: 1 };

@@ -42,5 +42,5 @@ fn connection_fits(record: &HbaRecord, who: &Client<'_>) -> bool {
 }
 
 fn block_fits(block: &HbaBlock, who: &Client<'_>) -> bool {
-    !who.unix && who.address.is_some_and(|ip| block.mask.cut(ip) == Some(block.base))
+    !who.unix && who.address.is_some_and(|ip| block.contains(ip))
 }

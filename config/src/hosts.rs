@@ -18,46 +18,52 @@ const ENDPOINTS_MAX: usize = 128;
 /// Longest availability zone, in bytes.
 pub(crate) const ZONE_BYTES_MAX: usize = 15;
 
-/// Reads every endpoint; those without a port get `port`. `None` if any of them is malformed.
-pub(crate) fn parse(text: &str, port: u16) -> Option<Vec<Endpoint>> {
+/// Reads every endpoint; those without a port get `port`. The error says which is malformed, and how.
+pub(crate) fn parse(text: &str, port: u16) -> Result<Vec<Endpoint>, String> {
     if text.len() > TEXT_BYTES_MAX {
-        return None;
+        return Err(format!("the text is longer than {TEXT_BYTES_MAX} bytes"));
     }
-    let endpoints: Vec<Endpoint> = text.split(',').map(|text| endpoint(text, port)).collect::<Option<_>>()?;
-    (endpoints.len() <= ENDPOINTS_MAX).then_some(endpoints)
+    if text.split(',').count() > ENDPOINTS_MAX {
+        return Err(format!("there are more than {ENDPOINTS_MAX} endpoints"));
+    }
+    let read = |text| endpoint(text, port).map_err(|reason| format!("endpoint '{text}': {reason}"));
+    text.split(',').map(read).collect()
 }
 
-fn endpoint(text: &str, default_port: u16) -> Option<Endpoint> {
-    let (unix, text) = match text.strip_prefix("unix://") {
+fn endpoint(text: &str, default_port: u16) -> Result<Endpoint, String> {
+    let (scheme, text) = match text.strip_prefix("unix://") {
         Some(rest) => (Scheme::Unix, rest),
         None => (Scheme::Tcp, text.strip_prefix("tcp://").unwrap_or(text)),
     };
     let (host, tail) = match text.strip_prefix('[') {
-        Some(rest) => rest.split_once(']')?,
+        Some(rest) => rest.split_once(']').ok_or("a bracket is not closed")?,
         None => {
             let text = text.trim_start_matches(':');
             text.split_once(':').unwrap_or((text, ""))
         }
     };
     if host.is_empty() {
-        return None;
+        return Err("no host is named".to_owned());
     }
     let (mut port, mut zone) = (None, None);
     for part in tail.split(':').filter(|part| !part.is_empty()) {
         if part.starts_with(|c: char| c.is_ascii_digit()) {
-            if port.replace(leading_port(part)?).is_some() {
-                return None;
+            let number = leading_port(part).ok_or("a port is a number from 1 to 65535")?;
+            if port.replace(number).is_some() {
+                return Err("a second port is given".to_owned());
             }
-        } else if part.len() > ZONE_BYTES_MAX || zone.replace(part.to_owned()).is_some() {
-            return None;
+        } else if part.len() > ZONE_BYTES_MAX {
+            return Err(format!("a zone has at most {ZONE_BYTES_MAX} bytes"));
+        } else if zone.replace(part.to_owned()).is_some() {
+            return Err("a second zone is given".to_owned());
         }
     }
     let host = host.to_owned();
-    let address = match unix {
+    let address = match scheme {
         Scheme::Unix => EndpointAddress::Unix(host),
         Scheme::Tcp => EndpointAddress::Tcp { host, port: port.unwrap_or(default_port) },
     };
-    Some(Endpoint { address, zone })
+    Ok(Endpoint { address, zone })
 }
 
 enum Scheme {
@@ -110,19 +116,37 @@ mod tests {
             ("h:fifteen-bytes-z", vec![tcp("h", 9, Some("fifteen-bytes-z"))]),
         ];
         for (text, want) in cases {
-            assert_eq!(parse(text, 9), Some(want), "{text}");
+            assert_eq!(parse(text, 9), Ok(want), "{text}");
         }
     }
 
     #[test]
     fn malformed_host_texts() {
-        // 65536 is not a port, though older poolers took it for one.
-        let bad = ["h:0", "h:65536", "h:65537", "h:1:2", "h:a:b", "[h", "unix://", "[]", ":", "tcp://"];
-        for text in bad.into_iter().chain(["h:sixteen-bytes-zo", "a,b,", "a,,b", ",", ""]) {
-            assert_eq!(parse(text, 9), None, "{text}");
+        let port = "a port is a number from 1 to 65535";
+        let cases = [
+            ("h:0", port),
+            // Older poolers took 65536 for a port.
+            ("h:65536", port),
+            ("h:99999999999999999999", port),
+            ("h:1:2", "a second port is given"),
+            ("h:a:b", "a second zone is given"),
+            ("[h", "a bracket is not closed"),
+            ("unix://", "no host is named"),
+            ("[]", "no host is named"),
+            (":", "no host is named"),
+            ("tcp://", "no host is named"),
+            ("", "no host is named"),
+            ("h:sixteen-bytes-zo", "a zone has at most 15 bytes"),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parse(text, 9), Err(format!("endpoint '{text}': {want}")));
+        }
+        for list in ["a,b,", "a,,b", ",", ",a"] {
+            assert_eq!(parse(list, 9), Err("endpoint '': no host is named".to_owned()), "{list}");
         }
         let many = vec!["h"; ENDPOINTS_MAX + 1].join(",");
-        assert_eq!(parse(&many, 9), None, "too many endpoints");
-        assert_eq!(parse(&"h".repeat(TEXT_BYTES_MAX + 1), 9), None, "too long");
+        assert_eq!(parse(&many, 9), Err("there are more than 128 endpoints".to_owned()));
+        let long = "h".repeat(TEXT_BYTES_MAX + 1);
+        assert_eq!(parse(&long, 9), Err("the text is longer than 4095 bytes".to_owned()));
     }
 }

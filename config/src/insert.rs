@@ -30,7 +30,8 @@ pub(crate) fn directive(block: &mut Block, row: &'static Opt, at: Position, valu
     if let (Ty::CountOrAuto, Value::Text(text)) = (row.ty, &value)
         && text != "auto"
     {
-        sink.error(&at, format!("'{text}' is invalid value for {}", row.name));
+        let message = format!("'{text}' is invalid value for {}", row.name);
+        sink.error_hint(&at, message, "expected a number or \"auto\"");
     }
     block.entries.push(Entry { opt: row, at, value });
 }

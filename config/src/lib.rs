@@ -52,7 +52,7 @@ pub use convert::{Converted, convert};
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Level};
 pub use diff::{Change, Difference, diff};
 pub use explain::{Explanation, Refusal, explain};
-pub use fuzz::{fuzz_config, fuzz_pgbouncer, fuzz_toml};
+pub use fuzz::{fuzz_config, fuzz_hba, fuzz_hosts, fuzz_pgbouncer, fuzz_toml};
 pub use hba::{Hba, HbaBlock, HbaConnection, HbaDatabase, HbaRecord, HbaUser, HbaVerdict};
 pub use matching::Client;
 pub use model::*;

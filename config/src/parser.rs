@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::ast::{Block, BlockName, Header, Kind, Value, connection_named};
+use crate::ast::{Block, BlockName, Header, Kind, Lost, Value, connection_named};
 use crate::files::Run;
 use crate::insert;
 use crate::lexer::{Lexer, Token};
 use crate::option::{Opt, Ty};
+use crate::options;
 use crate::source::Position;
 
 /// Most alternatives a message lists; longer lists help nobody.
@@ -38,7 +39,7 @@ impl Parser<'_, '_, '_> {
     fn body(&mut self, block: &mut Block) {
         loop {
             if self.run.is_over() {
-                return;
+                return block.lose(Lost::Blocks);
             }
             match (&self.token, block.kind) {
                 (Token::End, Kind::Root) => return,
@@ -48,14 +49,14 @@ impl Parser<'_, '_, '_> {
                 (Token::Keyword(word), kind) => match (*word, kind.row(word), kind.child(word)) {
                     (_, Some(row), _) => self.directive(row, block),
                     (word, None, Some(child)) => self.block(word, child, block),
-                    (_, None, None) if self.at_missing_brace(kind) => return,
-                    (_, None, None) => self.confused(kind),
+                    (_, None, None) if self.at_missing_brace(kind) => return block.lose(Lost::Blocks),
+                    (_, None, None) => self.confused(block),
                 },
                 (Token::End, _) => {
                     self.missing_brace();
-                    return;
+                    return block.lose(Lost::Blocks);
                 }
-                (_, kind) => self.confused(kind),
+                (_, _) => self.confused(block),
             }
         }
     }
@@ -72,25 +73,25 @@ impl Parser<'_, '_, '_> {
 
     fn include(&mut self, root: &mut Block) {
         self.advance();
-        let Some(path) = self.text(Kind::Root) else { return };
+        let Some(path) = self.text(root) else { return root.lose(Lost::Blocks) };
         self.run.file(&path, self.depth + 1, root);
     }
 
     fn pair(&mut self, block: &mut Block) {
-        let Some(key) = self.text(block.kind) else { return };
-        let Some(value) = self.text(block.kind) else { return };
+        let Some(key) = self.text(block) else { return };
+        let Some(value) = self.text(block) else { return };
         block.pairs.push((key, value));
     }
 
     fn directive(&mut self, row: &'static Opt, block: &mut Block) {
         self.unclosed = false;
         let (_, at) = self.take();
-        let Some(value) = self.value(row, block.kind) else { return };
+        let Some(value) = self.value(row, block) else { return };
         insert::directive(block, row, at, value, self.run.sink);
     }
 
     /// The value of a directive, or `None` after an error was reported and passed over.
-    fn value(&mut self, row: &'static Opt, kind: Kind) -> Option<Value> {
+    fn value(&mut self, row: &'static Opt, block: &mut Block) -> Option<Value> {
         let found = match (row.ty, &mut self.token) {
             (Ty::Bool | Ty::DeprecatedBool, Token::Keyword("yes")) => Value::Flag(true),
             (Ty::Bool | Ty::DeprecatedBool, Token::Keyword("no")) => Value::Flag(false),
@@ -102,8 +103,8 @@ impl Parser<'_, '_, '_> {
             (Ty::TextsOrDefault, Token::Keyword("default")) => Value::Default,
             (Ty::Word(words), Token::Keyword(word)) if words.contains(word) => Value::Word(word),
             (ty, _) => {
-                self.unexpected(expected(ty));
-                self.recover(kind);
+                self.unexpected(expected(ty), self.value_hint(ty));
+                self.recover(block);
                 return None;
             }
         };
@@ -116,11 +117,13 @@ impl Parser<'_, '_, '_> {
         let (_, at) = self.take();
         let mut block = Block::new(kind, at);
         if self.header(&mut block).is_none() {
-            return self.recover(parent.kind);
+            parent.lose(Lost::Blocks);
+            return self.recover(parent);
         }
         if self.token != Token::Open {
-            self.unexpected(&["'{'"]);
-            return self.recover(parent.kind);
+            self.unexpected(&["'{'"], None);
+            parent.lose(Lost::Blocks);
+            return self.recover(parent);
         }
         self.advance();
         insert::check_alone(parent, kind, word, &block.at, self.run.sink);
@@ -138,11 +141,11 @@ impl Parser<'_, '_, '_> {
                 block.name = BlockName::Default;
             }
             (Header::TextOrDefault | Header::TextOrDefaultAndSelector, _) => {
-                self.unexpected(&["STRING", "default"]);
+                self.unexpected(&["STRING", "default"], None);
                 return None;
             }
             (_, _) => {
-                self.unexpected(&["STRING"]);
+                self.unexpected(&["STRING"], None);
                 return None;
             }
         }
@@ -170,25 +173,47 @@ impl Parser<'_, '_, '_> {
         }
     }
 
-    fn text(&mut self, kind: Kind) -> Option<String> {
+    fn text(&mut self, block: &mut Block) -> Option<String> {
         if let Token::Text(text) = &mut self.token {
             let text = std::mem::take(text);
             self.advance();
             return Some(text);
         }
-        self.unexpected(&["STRING"]);
-        self.recover(kind);
+        self.unexpected(&["STRING"], self.value_hint(Ty::Text));
+        self.recover(block);
         None
     }
 
     /// A token that means nothing here.
-    fn confused(&mut self, kind: Kind) {
-        let end = if kind == Kind::Root { "end of file" } else { "'}'" };
-        self.unexpected(&[end]);
+    fn confused(&mut self, block: &mut Block) {
+        let end = if block.kind == Kind::Root { "end of file" } else { "'}'" };
+        let hint = match self.token {
+            Token::Keyword(word) => home(word),
+            _ => None,
+        };
+        self.unexpected(&[end], hint);
         if self.token == Token::Close {
             self.advance();
         }
-        self.recover(kind);
+        self.recover(block);
+    }
+
+    /// What is wrong with the token as a value of this type, where the message alone does not say.
+    fn value_hint(&self, ty: Ty) -> Option<String> {
+        if ty == Ty::Secret {
+            // What stands there is most likely the secret.
+            return Some("a string is written in quotes".to_owned());
+        }
+        let text = matches!(ty, Ty::Text | Ty::Texts | Ty::TextsOrDefault | Ty::CountOrAuto);
+        match &self.token {
+            Token::Ident(word) if text => {
+                Some(format!("unknown directive '{word}'; a string is written in quotes: \"{word}\""))
+            }
+            Token::Keyword(word) if text => Some(format!("a string is written in quotes: \"{word}\"")),
+            Token::Text(word) => Some(format!("written without quotes: {word}")),
+            Token::Size(bytes) => Some(format!("written without a unit: {bytes}")),
+            _ => None,
+        }
     }
 
     /// Whether the word opens a section of the file: then the brace of this block was forgotten, and reading on
@@ -206,12 +231,13 @@ impl Parser<'_, '_, '_> {
 
     fn missing_brace(&mut self) {
         if !self.unclosed {
-            self.unexpected(&["'}'"]);
+            self.unexpected(&["'}'"], None);
         }
         self.unclosed = true;
     }
 
-    fn unexpected(&mut self, expected: &[&str]) {
+    /// Reports the token; `hint` takes the place of what is said of every unknown word.
+    fn unexpected(&mut self, expected: &[&str], hint: Option<String>) {
         if let Token::Bad(message, hint) = &self.token {
             match hint {
                 Some(hint) => self.run.sink.error_hint(&self.at, message, *hint),
@@ -223,20 +249,28 @@ impl Parser<'_, '_, '_> {
             message.push_str(", expecting ");
             message.push_str(&expected.join(" or "));
         }
-        let Token::Ident(word) = &self.token else { return self.run.sink.error(&self.at, message) };
-        let hint = insert::unknown_word(word, &[]);
+        let hint = match (hint, &self.token) {
+            (Some(hint), _) => hint,
+            (None, Token::Ident(word)) => insert::unknown_word(word, &[]),
+            (None, _) => return self.run.sink.error(&self.at, message),
+        };
         self.run.sink.error_hint(&self.at, message, hint);
     }
 
     /// Passes over tokens up to one that continues a block of this kind, whole braces at a time. A word on a
     /// later line is taken for a new beginning too, so that the next mistake is seen.
-    fn recover(&mut self, kind: Kind) {
+    fn recover(&mut self, block: &mut Block) {
+        block.lose(Lost::Directives);
+        let kind = block.kind;
         let mut depth = 0u32;
         let line = self.at.line;
         loop {
             match &self.token {
-                Token::End => return,
-                Token::Open => depth = depth.saturating_add(1),
+                Token::End => return block.lose(Lost::Blocks),
+                Token::Open => {
+                    block.lose(Lost::Blocks);
+                    depth = depth.saturating_add(1);
+                }
                 Token::Close if depth == 0 => return,
                 Token::Close => depth = depth.saturating_sub(1),
                 Token::Keyword(word) if depth == 0 && continues(kind, word) => return,
@@ -250,6 +284,18 @@ impl Parser<'_, '_, '_> {
 
 fn continues(kind: Kind, word: &str) -> bool {
     kind.row(word).is_some() || kind.child(word).is_some() || (kind == Kind::Root && word == "include")
+}
+
+/// Where a keyword may stand that does not belong where it stands.
+fn home(word: &str) -> Option<String> {
+    let mut homes: Vec<&str> = Vec::new();
+    for (section, mut rows) in options::sections() {
+        if rows.any(|row| row.name == word) {
+            // Rows of one section may stand in two tables.
+            homes.push(section.trim_end_matches(": logging").trim_end_matches(": TLS"));
+        }
+    }
+    (!homes.is_empty()).then(|| format!("'{word}' belongs in: {}", homes.join("; ")))
 }
 
 fn expected(ty: Ty) -> &'static [&'static str] {

@@ -100,6 +100,30 @@ impl RuleIndex {
         best.map(|entry| entry.rule)
     }
 
+    /// The rules tried before `rule`, which is at `position`, whose names fit whenever its own do. Groups are left
+    /// out: who is in them is not known.
+    pub(crate) fn tried_before<'i>(&'i self, position: usize, rule: &'i Rule) -> impl Iterator<Item = usize> {
+        let class = match rule.pool.routing {
+            PoolRouting::ClientVisible => &self.visible,
+            PoolRouting::Internal => &self.internal,
+        };
+        let named = match &rule.database {
+            Name::Is(name) => class.named.get(name),
+            Name::Any => None,
+        };
+        let users = [named, Some(&class.any)].into_iter().flatten();
+        let lists = users.flat_map(move |users| {
+            let named = match &rule.user {
+                RuleUser::Is(name) => users.named.get(name),
+                RuleUser::Any | RuleUser::Group(_) => None,
+            };
+            [named.map_or(&[][..], Vec::as_slice), &users.rest]
+        });
+        let earlier =
+            lists.flat_map(move |list| list.iter().take_while(move |entry| entry.position < position));
+        earlier.filter(|entry| entry.member == Member::NotNeeded).map(|entry| entry.rule)
+    }
+
     /// Whether any rule names hosts.
     pub(crate) fn names_hosts(&self) -> bool {
         self.names_hosts

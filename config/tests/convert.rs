@@ -32,6 +32,8 @@ fn meaning(loader: &dyn Loader, entry: &str) -> Config {
     let origin = odyssey_config::Position::start_of("any");
     config.not_effective.iter_mut().for_each(|directive| directive.at = origin.clone());
     config.not_effective.sort_by_key(|directive| (directive.name.clone(), directive.why));
+    // Blocks of one kind may be written as more or fewer of them.
+    config.not_effective.dedup();
     config
 }
 

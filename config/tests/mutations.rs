@@ -1,6 +1,6 @@
-//! Damaged configurations never make the reader panic. `SEED=n` replays one seed; a failure names it.
+//! Damaged texts never make a reader panic. `SEED=n` replays one seed; a failure names it.
 
-use odyssey_config::{fuzz_config, fuzz_pgbouncer, fuzz_toml};
+use odyssey_config::{fuzz_config, fuzz_hba, fuzz_hosts, fuzz_pgbouncer, fuzz_toml};
 
 const ROUNDS: u64 = 3000;
 
@@ -15,6 +15,15 @@ const CONF: Form = Form { fuzz: fuzz_config, corpus: &CONF_CORPUS, pieces: &CONF
 const TOML: Form = Form { fuzz: fuzz_toml, corpus: &TOML_CORPUS, pieces: &TOML_PIECES };
 
 const PGBOUNCER: Form = Form { fuzz: fuzz_pgbouncer, corpus: &PGBOUNCER_CORPUS, pieces: &PGBOUNCER_PIECES };
+
+const RECORDS: Form =
+    Form { fuzz: fuzz_hba, corpus: &[HBA, include_str!("invalid/bad.hba")], pieces: &CONF_PIECES };
+const HOSTS: Form = Form { fuzz: fuzz_hosts, corpus: &HOSTS_CORPUS, pieces: &CONF_PIECES };
+
+const HBA: &str = include_str!("valid/parts/good.hba");
+
+const HOSTS_CORPUS: [&str; 4] =
+    ["a,b:1,[::1]:2:zone,tcp://c:zone-c:3,unix:///tmp/s", "10.0.0.0/8", "fd00::/8", ".example.com"];
 
 const PGBOUNCER_CORPUS: [&str; 5] = [
     concat!(
@@ -82,11 +91,8 @@ const TOML_PIECES: [&str; 20] = [
     "99999999999999999999",
 ];
 
-const CONF_CORPUS: [&str; 3] = [
-    include_str!("valid/everything.conf"),
-    include_str!("valid/routes.conf"),
-    "host all all 10.0.0.0/8 trust\nlocal sameuser a,b reject # c\nhostssl d u ::1 ffff:: deny\n",
-];
+const CONF_CORPUS: [&str; 3] =
+    [include_str!("valid/everything.conf"), include_str!("valid/routes.conf"), HBA];
 
 const CONF_PIECES: [&str; 16] = [
     "{",
@@ -175,10 +181,21 @@ fn damaged_files_of_pgbouncer_never_panic() {
 }
 
 #[test]
+fn damaged_records_never_panic() {
+    rounds(&RECORDS);
+}
+
+#[test]
+fn damaged_hosts_never_panic() {
+    rounds(&HOSTS);
+}
+
+#[test]
 fn every_prefix_of_a_good_file_is_handled() {
-    for form in [CONF, TOML, PGBOUNCER] {
+    for form in [CONF, TOML, PGBOUNCER, RECORDS, HOSTS] {
         for text in form.corpus {
-            for end in (0..text.len()).step_by(7) {
+            let step = if text.len() > 1000 { 7 } else { 1 };
+            for end in (0..text.len()).step_by(step) {
                 (form.fuzz)(&text.as_bytes()[..end]);
             }
         }

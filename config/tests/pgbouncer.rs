@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use odyssey_config::{
-    Authentication, Client, Config, FileLoader, Loader, MemoryLoader, PoolRouting, convert, parse,
+    Authentication, Client, Config, FileLoader, Level, Loader, MemoryLoader, PoolRouting, convert, parse,
 };
 
 /// Reads names relative to one directory, so that messages do not depend on where the tests run.
@@ -242,7 +242,8 @@ fn with(name: &str, value: &str) -> (Option<String>, Vec<String>) {
         .with("users.txt", "\"u\" \"p\"\n")
         .with("other.txt", "\"v\" \"q\"\n");
     let converted = convert(&loader, "p.ini");
-    assert_eq!(lines(&converted.diagnostics), "", "{name}");
+    let errors: Vec<_> = converted.diagnostics.iter().filter(|found| found.level == Level::Error).collect();
+    assert!(errors.is_empty(), "{name}: {errors:?}");
     (converted.text, converted.notes)
 }
 

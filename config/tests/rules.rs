@@ -11,7 +11,7 @@ fn read(route: &str, storage_type: &str) -> Result<Config, Vec<String>> {
          database \"d\" {{\n{route}\n}}"
     );
     let outcome = parse(&MemoryLoader::new().with("F", text), "F");
-    let messages = outcome.diagnostics.iter().map(ToString::to_string).collect();
+    let messages = outcome.diagnostics.iter().map(|found| found.headline()).collect();
     outcome.config.ok_or(messages)
 }
 

@@ -1,53 +1,57 @@
-//! Files under `valid/` and `invalid/`, each with the text the reader says about it in a `.txt` beside it.
+//! The examples under `valid/` and `invalid/`: each with the text the reader says about it in a `.txt` beside it,
+//! and what was read in a `.dump`.
 //!
-//! A file of `valid/` gives a configuration; without a `.txt` it gives no diagnostic either. After a deliberate
-//! change of messages, run with `UPDATE=1` and read the difference.
+//! A file of `valid/` gives a configuration; without a `.txt` it gives no diagnostic either. A file of `invalid/`
+//! gives errors. After a deliberate change run with `UPDATE=1` and read the difference.
+
+mod corpus;
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use odyssey_config::{FileLoader, Loader, parse};
+use corpus::dump::dump;
+use corpus::{Under, Verdict, examples, names, package};
+use odyssey_config::parse;
 
-/// Reads names relative to one directory, so that messages do not depend on where the tests run.
-struct Under(PathBuf);
-
-impl Loader for Under {
-    fn load(&self, path: &str) -> io::Result<Vec<u8>> {
-        FileLoader.load(&self.0.join(path).to_string_lossy())
+/// Writes what was found, or compares it with what is written; an empty text has no file.
+fn agree(found: &str, path: &Path) {
+    if std::env::var_os("UPDATE").is_none() {
+        let want = fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(found, want, "{}", path.display());
+    } else if found.is_empty() {
+        // Most often there was none.
+        let _ = fs::remove_file(path);
+    } else {
+        fs::write(path, found).expect("the directory can be written");
     }
 }
 
-fn package(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).expect("the directory is part of the package");
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".conf") || name.ends_with(".toml"))
-        .collect();
-    names.sort();
-    names
+#[test]
+fn every_example_is_read_as_before() {
+    let examples = examples();
+    assert!(examples.len() >= 120, "only {} examples", examples.len());
+    for example in examples {
+        let outcome = example.read();
+        let text: String = outcome.diagnostics.iter().map(|found| format!("{found}\n")).collect();
+        let accepted = example.verdict == Verdict::Valid;
+        assert_eq!(outcome.config.is_some(), accepted, "{}:\n{text}", example.name);
+        agree(&text, &example.beside("txt"));
+        if let Some(config) = &outcome.config {
+            agree(&dump(config), &example.beside("dump"));
+        }
+    }
 }
 
 #[test]
-fn every_file_says_what_it_said() {
-    for (directory, accepted) in [("tests/valid", true), ("tests/invalid", false)] {
+fn every_expectation_has_its_example() {
+    for (directory, extension) in
+        [("tests/valid", "txt"), ("tests/valid", "dump"), ("tests/invalid", "txt"), ("tests/invalid", "dump")]
+    {
         let directory = package(directory);
-        let names = names(&directory);
-        assert!(!names.is_empty(), "{}", directory.display());
-        for name in names {
-            let outcome = parse(&Under(directory.clone()), &name);
-            let text: String = outcome.diagnostics.iter().map(|found| format!("{found}\n")).collect();
-            let expected = directory.join(&name).with_extension("txt");
-            if std::env::var_os("UPDATE").is_some() && !text.is_empty() {
-                fs::write(&expected, &text).expect("the directory can be written");
-            }
-            let want = fs::read_to_string(&expected).unwrap_or_default();
-            assert_eq!(text, want, "{name}");
-            assert_eq!(outcome.config.is_some(), accepted, "{name}");
+        for name in names(&directory, extension) {
+            let example = directory.join(&name).with_extension("");
+            let exists = example.exists() || example.with_extension("conf").exists();
+            assert!(exists, "{name} is about no file");
         }
     }
 }
@@ -57,7 +61,7 @@ fn shipped_files_are_clean_and_effective() {
     let root = package("..");
     let mut files = vec![("odyssey.conf".to_owned(), root.clone())];
     let examples = root.join("examples");
-    files.extend(names(&examples).into_iter().map(|name| (name, examples.clone())));
+    files.extend(names(&examples, "conf").into_iter().map(|name| (name, examples.clone())));
     for (name, directory) in files {
         let outcome = parse(&Under(directory), &name);
         assert_eq!(outcome.diagnostics, [], "{name}");

@@ -99,7 +99,7 @@ impl Rule {
 }
 
 /// A database, or all of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Name {
     /// The bare word `default`.
     Any,
@@ -118,7 +118,7 @@ impl Name {
 }
 
 /// A user, a group of users, or all users.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RuleUser {
     /// The bare word `default`.
     Any,
@@ -151,7 +151,7 @@ pub enum RuleOrigin {
 }
 
 /// Where clients of a rule come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AddressRange {
     /// Anywhere.
     Any,
@@ -178,7 +178,7 @@ impl AddressRange {
 ///
 /// The base is kept as written: a client matches when its address, cut to the prefix, *equals* the base. A
 /// base with bits set behind the prefix therefore matches nobody, which is reported as a warning.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cidr {
     /// The address as written.
     pub base: IpAddr,
@@ -189,14 +189,14 @@ pub struct Cidr {
 }
 
 /// A host name or suffix, compared without letter case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostMatch {
     /// The text as written; a suffix starts with its dot.
     pub text: String,
 }
 
 /// The word behind `user`: how clients connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionType {
     /// Absent or `default`: any way.
     Any,

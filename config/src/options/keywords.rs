@@ -200,8 +200,13 @@ pub(crate) fn find(word: &str) -> Option<&'static str> {
 
 /// The first of `also` and the keywords nearest to `word`, at most two letters away.
 pub(crate) fn nearest(word: &str, also: &[&'static str]) -> Option<&'static str> {
-    let mut best: Option<(usize, &'static str)> = None;
-    for keyword in also.iter().chain(KEYWORDS) {
+    nearest_of(word, also.iter().chain(KEYWORDS).copied())
+}
+
+/// The first of `words` nearest to `word`, at most two letters away.
+pub(crate) fn nearest_of<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let mut best: Option<(usize, &str)> = None;
+    for keyword in words {
         // The distance is at least the difference of lengths, so most words need no closer look.
         if keyword.len().abs_diff(word.len()) > DISTANCE_MAX {
             continue;

@@ -113,7 +113,7 @@ fn target(line: &Setting, pairs: &Settings, settings: &Settings, cx: &mut Cx<'_>
     }
     if let Some(host) = &host {
         let unusable = hosts.split(',').any(|host| host.starts_with('@'));
-        if unusable || hosts::parse(host, 1).is_none() {
+        if unusable || hosts::parse(host, 1).is_err() {
             cx.sink.error(&line.at, format!("{}: '{hosts}' is no list of hosts", line.name));
             return None;
         }
@@ -208,7 +208,7 @@ mod tests {
         ];
         for (host, want) in cases {
             assert_eq!(endpoint(host, 5432), want);
-            assert!(hosts::parse(want, 1).is_some(), "{want}");
+            assert!(hosts::parse(want, 1).is_ok(), "{want}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The internal default rule that lets `auth_query` reach a server without being written.
 
+use std::collections::HashSet;
+
 use super::Cx;
 use crate::model::{
     AddressRange, Authentication, ConnectionType, Name, PoolMode, PoolRouting, Rule, RuleOrigin, RuleUser,
@@ -8,11 +10,10 @@ use crate::model::{
 /// Adds the rule where it is needed and can be made: some rule has `auth_query` and no internal twin, and the
 /// client-visible default rule knows a password for the server.
 pub(super) fn add_internal_rule(rules: &mut Vec<Rule>, cx: &mut Cx<'_>) {
-    let lonely = |rule: &&Rule| {
-        rule.auth_query.is_some()
-            && !rules.iter().any(|other| other.pool.routing == PoolRouting::Internal && same_key(rule, other))
-    };
-    if rules.iter().find(lonely).is_none() {
+    let internal = rules.iter().filter(|rule| rule.pool.routing == PoolRouting::Internal);
+    let internal: HashSet<_> = internal.map(key).collect();
+    let mut asking = rules.iter().filter(|rule| rule.auth_query.is_some());
+    if asking.all(|rule| internal.contains(&key(rule))) {
         return;
     }
     let defaults = |routing| {
@@ -36,8 +37,9 @@ pub(super) fn add_internal_rule(rules: &mut Vec<Rule>, cx: &mut Cx<'_>) {
     cx.notes.push(format!("skipping default internal rule auto-generation: {reason}"));
 }
 
-fn same_key(a: &Rule, b: &Rule) -> bool {
-    a.database == b.database && a.user == b.user && a.address == b.address && a.connection == b.connection
+/// What tells rules apart.
+fn key(rule: &Rule) -> (&Name, &RuleUser, &AddressRange, ConnectionType) {
+    (&rule.database, &rule.user, &rule.address, rule.connection)
 }
 
 fn internal_twin(mut rule: Rule) -> Rule {

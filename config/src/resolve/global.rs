@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Cx;
+use super::words::SIGNALS;
 use crate::affinity;
 use crate::ast::{Block, Kind, Value};
 use crate::hosts::ZONE_BYTES_MAX;
@@ -60,7 +61,10 @@ pub(super) fn convert(root: &Block, cx: &mut Cx<'_>) -> Global {
         log_to_stdout: root.flag(&logging::LOG_TO_STDOUT),
         log_syslog: root.flag(&logging::LOG_SYSLOG),
         log_syslog_ident: root.owned(&logging::LOG_SYSLOG_IDENT),
-        log_syslog_facility: facility(root.text(&logging::LOG_SYSLOG_FACILITY).unwrap_or_default()),
+        log_syslog_facility: root
+            .text(&logging::LOG_SYSLOG_FACILITY)
+            .and_then(facility)
+            .unwrap_or(SyslogFacility::Daemon),
         log_debug: root.flag(&logging::LOG_DEBUG),
         log_config: root.flag(&logging::LOG_CONFIG),
         log_session: root.flag(&logging::LOG_SESSION),
@@ -131,14 +135,14 @@ pub(super) fn check(root: &Block, global: &Global, cx: &mut Cx<'_>) {
         let message = format!("coroutine_stack_size below {STACK_PAGES_ADVISED} pages may be too small");
         cx.sink.warning(root.place(&opt::COROUTINE_STACK_SIZE), message);
     }
-    if root.entry(&logging::LOG_FORMAT).is_none() {
+    if root.lacks(&logging::LOG_FORMAT) {
         cx.sink.error(&root.at, "log_format is not defined");
     }
-    if global.unix_socket_dir.is_some() && global.unix_socket_mode.is_none() {
+    if global.unix_socket_dir.is_some() && root.lacks(&opt::UNIX_SOCKET_MODE) {
         cx.sink.error(root.place(&opt::UNIX_SOCKET_DIR), "unix_socket_mode is not set");
     }
     for block in root.of(Kind::Listen) {
-        if block.entry(&listen::HOST).is_none() && global.unix_socket_dir.is_none() {
+        if block.lacks(&listen::HOST) && root.lacks(&opt::UNIX_SOCKET_DIR) {
             cx.sink.error(&block.at, "listen host is not set and no unix_socket_dir is specified");
         }
     }
@@ -171,13 +175,15 @@ pub(super) fn keepalive(
     Some(KeepAlive { idle, interval, probes, user_timeout })
 }
 
-fn facility(name: &str) -> SyslogFacility {
+/// The facility of this name, in any letter case.
+pub(super) fn facility(name: &str) -> Option<SyslogFacility> {
     let name = name.to_ascii_lowercase();
     match name.as_str() {
-        "user" => SyslogFacility::User,
+        "daemon" => Some(SyslogFacility::Daemon),
+        "user" => Some(SyslogFacility::User),
         _ => match name.strip_prefix("local").map(str::as_bytes) {
-            Some([digit @ b'0'..=b'7']) => SyslogFacility::Local(digit - b'0'),
-            _ => SyslogFacility::Daemon,
+            Some([digit @ b'0'..=b'7']) => Some(SyslogFacility::Local(digit - b'0')),
+            _ => None,
         },
     }
 }
@@ -210,7 +216,8 @@ fn soft_oom(block: &Block, cx: &mut Cx<'_>) -> SoftOom {
     let drop = block.one(Kind::SoftOomDrop).map(|drop| {
         let name = drop.text(&soft_oom_drop::SIGNAL).unwrap_or_default();
         let signal = signal(name).unwrap_or_else(|| {
-            cx.sink.error(drop.place(&soft_oom_drop::SIGNAL), format!("can't parse signal from '{name}'"));
+            let message = format!("can't parse signal from '{name}'");
+            cx.sink.error_hint(drop.place(&soft_oom_drop::SIGNAL), message, SIGNALS.hint(name));
             OomSignal::Term
         });
         OomDrop { signal, max_rate: count(drop.number(&soft_oom_drop::MAX_RATE)) }
@@ -223,21 +230,10 @@ fn soft_oom(block: &Block, cx: &mut Cx<'_>) -> SoftOom {
     }
 }
 
+/// The signal of this name, in any letter case, with or without its `SIG`.
 fn signal(name: &str) -> Option<OomSignal> {
     let name = name.to_ascii_uppercase();
-    Some(match name.strip_prefix("SIG").unwrap_or(&name) {
-        "HUP" => OomSignal::Hup,
-        "INT" => OomSignal::Int,
-        "QUIT" => OomSignal::Quit,
-        "ABRT" => OomSignal::Abrt,
-        "KILL" => OomSignal::Kill,
-        "USR1" => OomSignal::Usr1,
-        "USR2" => OomSignal::Usr2,
-        "TERM" => OomSignal::Term,
-        "STOP" => OomSignal::Stop,
-        "TSTP" => OomSignal::Tstp,
-        _ => return None,
-    })
+    SIGNALS.find(name.strip_prefix("SIG").unwrap_or(&name))
 }
 
 fn query_parsing(block: Option<&Block>, cx: &mut Cx<'_>) -> QueryParsing {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Cx, storage, structure};
+use super::words::{BALANCING_METHODS, TLS_MODES};
+use super::{Cx, storage};
 use crate::ast::{Block, Value};
 use crate::model::{Listen, ListenTls, TlsMode};
 use crate::options::{listen as opt, tls::listen as tls};
@@ -16,10 +17,10 @@ pub(super) fn convert(block: &Block, cx: &mut Cx<'_>) -> Listen {
     });
     let login_ms = u64::from(count(block.number(&opt::CLIENT_LOGIN_TIMEOUT)));
     let balancing_method = block.text(&opt::BALANCING_METHOD).and_then(|name| {
-        let method = storage::balancing_method(name);
+        let method = BALANCING_METHODS.find_any_case(name);
         if method.is_none() {
             let message = format!("can't parse balancing method from '{name}'");
-            cx.sink.error(block.place(&opt::BALANCING_METHOD), message);
+            cx.sink.error_hint(block.place(&opt::BALANCING_METHOD), message, BALANCING_METHODS.hint(name));
         }
         method
     });
@@ -29,7 +30,7 @@ pub(super) fn convert(block: &Block, cx: &mut Cx<'_>) -> Listen {
         backlog: count(block.number(&opt::BACKLOG)),
         client_login_timeout: Duration::from_millis(login_ms),
         tls: ListenTls {
-            mode: block.text(&tls::TLS).and_then(structure::tls_mode).unwrap_or(TlsMode::Disable),
+            mode: block.text(&tls::TLS).and_then(|word| TLS_MODES.find(word)).unwrap_or(TlsMode::Disable),
             ca: block.owned(&tls::TLS_CA_FILE),
             key: block.owned(&tls::TLS_KEY_FILE),
             cert: block.owned(&tls::TLS_CERT_FILE),

@@ -1,28 +1,34 @@
 //! Blocks as written to the configuration the program runs on.
 //!
-//! Stages, each run only if the one before found no error, so that consequences are not reported as causes:
-//! the shape of the file (`structure`), then everything else: values, references between sections, and the
-//! choices that depend on several directives. Within a stage all problems are reported, in a fixed order.
+//! The shape of the file comes first (`structure`), then everything else: values, references between sections, and
+//! the choices that depend on several directives. All of it is looked at in one run, whatever was found before;
+//! consequences are not reported as causes because nobody misses a thing where the reader lost something
+//! (`ast::Lost`), and nobody judges by a value that was refused. What is odd about a good file is said last
+//! (`advice`).
 
+mod advice;
 mod effect;
 mod generated;
 mod global;
 mod listen;
+mod parameters;
 mod rule;
 mod rule_checks;
 mod storage;
 mod structure;
+mod words;
 
 use crate::ast::{Block, Kind};
 use crate::diagnostic::Sink;
 use crate::hba;
 use crate::matching::{self, Sequential};
-use crate::model::{Config, LdapEndpoint, NotEffective, Rule, Secret, SharedPool};
+use crate::model::{Config, LdapEndpoint, NotEffective, Rule, Secret, SharedPool, StorageKind};
 use crate::options::{global as opt, storage::ldap, storage::shared_pool};
 use crate::rule_index::RuleIndex;
 use crate::source::{Loader, system_text};
 use crate::value;
 use crate::written::Written;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Where stages report to.
@@ -35,13 +41,7 @@ pub(crate) struct Cx<'a> {
 /// Makes the configuration; `None` when any error was reported, now or while parsing.
 pub(crate) fn resolve(root: Block, loader: &dyn Loader, sink: &mut Sink) -> Option<Config> {
     structure::misplaced(&root, sink);
-    if sink.errors() > 0 {
-        return None;
-    }
     structure::check(&root, sink);
-    if sink.errors() > 0 {
-        return None;
-    }
     let mut cx = Cx { sink, notes: Vec::new(), not_effective: Vec::new() };
     effect::collect(&root, &mut cx);
     let config = build(root, |root, cx| hba(root, loader, cx), &mut cx);
@@ -76,15 +76,19 @@ pub(crate) fn build(
 
     global::check(root, &global, cx);
     for (storage, block) in storages.iter_mut().zip(root.of(Kind::Storage)) {
-        storage::finish(storage, block, &global, cx);
+        storage::finish(storage, block, root, &global, cx);
     }
-    if rules.is_empty() {
+    let databases_whole = || root.of(Kind::Database).all(Block::knows_its_blocks);
+    if rules.is_empty() && root.knows_its_blocks() && databases_whole() {
         cx.sink.error(&root.at, "no rules defined");
     }
+    let kinds = root.knows_its_blocks().then(|| storage_kinds(root));
     let mut finished = Vec::with_capacity(rules.len());
+    let mut blocks = Vec::with_capacity(rules.len());
     for (block, mut rule) in rules {
-        rule_checks::finish(&mut rule, block, &storages, &global, cx);
+        rule_checks::finish(&mut rule, block, &kinds, &global, cx);
         finished.push(rule);
+        blocks.push(block);
     }
     generated::add_internal_rule(&mut finished, cx);
 
@@ -92,7 +96,7 @@ pub(crate) fn build(
     let rule_order = matching::order(&finished, sequential);
     let rules: Vec<Arc<Rule>> = finished.into_iter().map(Arc::new).collect();
     let rule_index = RuleIndex::new(&rules, &rule_order);
-    Config {
+    let config = Config {
         global,
         listens,
         storages: storages.into_iter().map(Arc::new).collect(),
@@ -105,7 +109,15 @@ pub(crate) fn build(
         written: written.clone(),
         not_effective: std::mem::take(&mut cx.not_effective),
         notes: std::mem::take(&mut cx.notes),
+    };
+    if cx.sink.errors() == 0 {
+        advice::give(root, &config, &blocks, cx);
     }
+    config
+}
+
+fn storage_kinds(root: &Block) -> HashMap<&str, Option<StorageKind>> {
+    root.of(Kind::Storage).map(|block| (block.text_name(), storage::kind(block))).collect()
 }
 
 fn hba(root: &Block, loader: &dyn Loader, cx: &mut Cx<'_>) -> Option<hba::Hba> {

@@ -1,7 +1,8 @@
 //! Routes: values of `user`, `group` and `watchdog` blocks. What depends on several of them is decided in
 //! `rule_checks`.
 
-use super::{Cx, global, storage};
+use super::words::{AUTHENTICATIONS, POOL_MODES, POOL_ROUTINGS, ROLES};
+use super::{Cx, global, parameters, storage};
 use crate::address;
 use crate::ast::{Block, BlockName, Kind, Value};
 use crate::model::{
@@ -120,35 +121,17 @@ fn pooling(block: &Block, cx: &mut Cx<'_>) -> Pooling {
 
 /// The word of `pool`; `None` when absent or unknown.
 pub(super) fn pool_mode(block: &Block) -> Option<PoolMode> {
-    match block.text(&opt::POOL)? {
-        "session" => Some(PoolMode::Session),
-        "transaction" => Some(PoolMode::Transaction),
-        "statement" => Some(PoolMode::Statement),
-        _ => None,
-    }
+    POOL_MODES.find(block.text(&opt::POOL)?)
 }
 
 /// The word of `pool_routing`; `None` when unknown.
 pub(super) fn pool_routing(block: &Block) -> Option<PoolRouting> {
-    match block.text(&opt::POOL_ROUTING)? {
-        "client_visible" => Some(PoolRouting::ClientVisible),
-        "internal" => Some(PoolRouting::Internal),
-        _ => None,
-    }
+    POOL_ROUTINGS.find(block.text(&opt::POOL_ROUTING)?)
 }
 
 /// The word of `authentication`; `None` when absent or unknown.
 pub(super) fn authentication(block: &Block) -> Option<Authentication> {
-    match block.text(&opt::AUTHENTICATION)? {
-        "none" => Some(Authentication::None),
-        "block" => Some(Authentication::Block),
-        "clear_text" => Some(Authentication::ClearText),
-        "md5" => Some(Authentication::Md5),
-        "scram-sha-256" => Some(Authentication::ScramSha256),
-        "cert" => Some(Authentication::Cert),
-        "external" => Some(Authentication::External),
-        _ => None,
-    }
+    AUTHENTICATIONS.find(block.text(&opt::AUTHENTICATION)?)
 }
 
 fn database_name(block: &Block) -> Name {
@@ -169,14 +152,9 @@ fn rule_user(block: &Block) -> RuleUser {
 fn address_range(block: &Block, cx: &mut Cx<'_>) -> AddressRange {
     let Some(text) = &block.address else { return AddressRange::Any };
     match address::range(text) {
-        Ok(AddressRange::Cidr(cidr)) if cidr.has_host_bits() => {
-            let message = format!("address range '{text}' has bits set behind its prefix and matches nobody");
-            cx.sink.warning(&block.at, message);
-            AddressRange::Cidr(cidr)
-        }
         Ok(range) => range,
-        Err(message) => {
-            cx.sink.error(&block.at, message);
+        Err((message, hint)) => {
+            cx.sink.error_hint(&block.at, message, hint);
             AddressRange::Any
         }
     }
@@ -184,16 +162,12 @@ fn address_range(block: &Block, cx: &mut Cx<'_>) -> AddressRange {
 
 fn role(block: &Block, cx: &mut Cx<'_>) -> Option<Role> {
     let name = block.text(&opt::ROLE)?;
-    let role = match name {
-        "admin" => Role::Admin,
-        "stat" => Role::Stat,
-        "notallow" => Role::NotAllow,
-        _ => {
-            cx.sink.error(block.place(&opt::ROLE), format!("role type '{name}' is unknown"));
-            return None;
-        }
-    };
-    Some(role)
+    let role = ROLES.find(name);
+    if role.is_none() {
+        let message = format!("role type '{name}' is unknown");
+        cx.sink.error_hint(block.place(&opt::ROLE), message, ROLES.hint(name));
+    }
+    role
 }
 
 fn common_names(block: &Block) -> Vec<CommonName> {
@@ -208,7 +182,9 @@ fn common_names(block: &Block) -> Vec<CommonName> {
 fn quantiles(block: &Block, cx: &mut Cx<'_>) -> Vec<f64> {
     let Some(text) = block.text(&opt::QUANTILES) else { return Vec::new() };
     value::quantiles(text).unwrap_or_else(|| {
-        cx.sink.error(block.place(&opt::QUANTILES), format!("can't parse quantiles from '{text}'"));
+        let message = format!("can't parse quantiles from '{text}'");
+        let hint = "expected numbers from 0 to 1, separated by commas";
+        cx.sink.error_hint(block.place(&opt::QUANTILES), message, hint);
         Vec::new()
     })
 }
@@ -217,11 +193,12 @@ fn pairs(block: &Block, kind: Kind) -> impl Iterator<Item = &(String, String)> {
     block.of(kind).flat_map(|block| &block.pairs)
 }
 
-/// The last value of a repeated name wins, in the place of the first; letter case does not distinguish names.
+/// Unknown names are dropped; `advice` says so. The last value of a repeated name wins, in the place of the first; letter case does not distinguish names.
 fn options(block: &Block) -> Vec<(String, String)> {
     let mut made: Vec<(String, String)> = Vec::new();
     let mut places = std::collections::HashMap::new();
-    for (name, value) in pairs(block, Kind::Options) {
+    let known = pairs(block, Kind::Options).filter(|(name, _)| parameters::is_known(name));
+    for (name, value) in known {
         let place = *places.entry(name.to_ascii_lowercase()).or_insert(made.len());
         match made.get_mut(place) {
             Some(known) => known.1.clone_from(value),
@@ -243,7 +220,7 @@ fn ldap_endpoint_name(block: &Block, cx: &mut Cx<'_>) -> Option<String> {
 
 fn ldap_attribute(block: &Block, cx: &mut Cx<'_>) -> Option<String> {
     let attribute = block.owned(&opt::LDAP_STORAGE_CREDENTIALS_ATTR)?;
-    if block.entry(&opt::LDAP_ENDPOINT_NAME).is_none() {
+    if block.lacks(&opt::LDAP_ENDPOINT_NAME) {
         let message = "ldap_storage_credentials_attr requires ldap_endpoint_name";
         cx.sink.error(block.place(&opt::LDAP_STORAGE_CREDENTIALS_ATTR), message);
     }
@@ -260,11 +237,11 @@ fn ldap_credentials(block: &Block, cx: &mut Cx<'_>) -> Vec<LdapCredentials> {
         if name.is_empty() {
             cx.sink.error(&block.at, "ldap_storage_credentials name cannot be empty");
         }
-        if !seen.insert(name) {
+        if !name.is_empty() && !seen.insert(name) {
             cx.sink.error(&block.at, format!("duplicate ldap_storage_credentials definition '{name}'"));
         }
         for (row, value) in [(&credentials::USERNAME, username), (&credentials::PASSWORD, password)] {
-            if value.is_empty() {
+            if value.is_empty() && (block.entry(row).is_some() || block.lacks(row)) {
                 let message = format!("{} is not set in ldap_storage_credentials '{name}'", row.name);
                 cx.sink.error(block.place(row), message);
             }

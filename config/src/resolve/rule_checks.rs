@@ -1,10 +1,13 @@
 //! What a route must have, what excludes what, and the choices made for it.
 
+use std::collections::HashMap;
+
+use super::words::{AUTHENTICATIONS, POOL_MODES, POOL_ROUTINGS};
 use super::{Cx, rule as read};
 use crate::ast::{Block, Kind};
 use crate::model::{
     AddressRange, Authentication, ConnectionType, Discard, Global, PoolMode, PoolRouting, Role, Rule,
-    RuleOrigin, Storage, StorageKind,
+    RuleOrigin, StorageKind,
 };
 use crate::option::Opt;
 use crate::options::rule as opt;
@@ -12,14 +15,26 @@ use crate::options::rule as opt;
 /// Pages of stack an LDAP library needs.
 const LDAP_STACK_PAGES_MIN: u32 = 16;
 
+/// The storages of a file by name, with their type where it is known. `None` when some may be missing.
+pub(super) type StorageKinds<'b> = Option<HashMap<&'b str, Option<StorageKind>>>;
+
 /// Checks the route and makes its pooling final.
-pub(super) fn finish(rule: &mut Rule, block: &Block, storages: &[Storage], global: &Global, cx: &mut Cx<'_>) {
+pub(super) fn finish(
+    rule: &mut Rule,
+    block: &Block,
+    storages: &StorageKinds<'_>,
+    global: &Global,
+    cx: &mut Cx<'_>,
+) {
     let mut check = Check { title: title(rule), block, cx };
-    let storage = check.storage(rule, storages);
+    let kind = check.storage(rule, storages);
     check.pool(rule);
-    check.discard(rule, block);
-    if let Some(storage) = storage {
-        check.role(rule, storage);
+    // One choice depends on another; without all of them nothing is certain, and what hides them was reported.
+    if read::pool_mode(block).is_some() && block.is_whole() {
+        check.discard(rule, block);
+    }
+    if let Some(kind) = kind {
+        check.role(rule, kind);
     }
     check.authentication(rule);
     check.group();
@@ -29,7 +44,8 @@ pub(super) fn finish(rule: &mut Rule, block: &Block, storages: &[Storage], globa
     }
 }
 
-fn title(rule: &Rule) -> String {
+/// `DATABASE.USER ADDRESS`, as messages about routes begin.
+pub(super) fn title(rule: &Rule) -> String {
     format!("{} {}", rule.title(), rule.address.text().unwrap_or("all"))
 }
 
@@ -44,30 +60,58 @@ impl Check<'_, '_, '_> {
         self.cx.sink.error(self.block.place(at), format!("rule '{}': {message}", self.title));
     }
 
+    fn error_hint(&mut self, at: &Opt, message: &str, hint: String) {
+        self.cx.sink.error_hint(self.block.place(at), format!("rule '{}': {message}", self.title), hint);
+    }
+
+    /// Reports that a directive is missing, unless a syntax error may have hidden it.
+    fn missing(&mut self, row: &Opt, message: &str, hint: String) {
+        if self.block.lacks(row) {
+            self.error_hint(row, message, hint);
+        }
+    }
+
+    /// The word after a directive, to be found wanting.
+    fn word(&self, row: &Opt) -> &str {
+        self.block.text(row).unwrap_or_default()
+    }
+
     fn note(&mut self, message: &str) {
         self.cx.notes.push(format!("rule '{}': {message}", self.title));
     }
 
-    fn storage<'s>(&mut self, rule: &Rule, storages: &'s [Storage]) -> Option<&'s Storage> {
+    /// The type of the route's storage, as far as it is known.
+    fn storage(&mut self, rule: &Rule, storages: &StorageKinds<'_>) -> Option<StorageKind> {
         if self.block.entry(&opt::STORAGE).is_none() {
-            self.error(&opt::STORAGE, "no rule storage is specified");
+            self.missing(
+                &opt::STORAGE,
+                "no rule storage is specified",
+                "every route names its storage".into(),
+            );
             return None;
         }
-        let storage = storages.iter().find(|storage| storage.name == rule.storage);
-        if storage.is_none() {
-            self.error(&opt::STORAGE, &format!("no rule storage '{}' found", rule.storage));
+        let storages = storages.as_ref()?;
+        match storages.get(rule.storage.as_str()) {
+            Some(kind) => *kind,
+            None => {
+                // Those of users and groups have been reported by `structure`.
+                if rule.origin == RuleOrigin::Watchdog {
+                    self.error(&opt::STORAGE, &format!("no rule storage '{}' found", rule.storage));
+                }
+                None
+            }
         }
-        storage
     }
 
     fn pool(&mut self, rule: &Rule) {
         if self.block.entry(&opt::POOL).is_none() {
-            self.error(&opt::POOL, "pooling mode is not set");
+            self.missing(&opt::POOL, "pooling mode is not set", POOL_MODES.hint(""));
         } else if read::pool_mode(self.block).is_none() {
-            self.error(&opt::POOL, "unknown pooling mode");
+            self.error_hint(&opt::POOL, "unknown pooling mode", POOL_MODES.hint(self.word(&opt::POOL)));
         }
         if read::pool_routing(self.block).is_none() {
-            self.error(&opt::POOL_ROUTING, "unknown pool routing mode");
+            let hint = POOL_ROUTINGS.hint(self.word(&opt::POOL_ROUTING));
+            self.error_hint(&opt::POOL_ROUTING, "unknown pool routing mode", hint);
         }
         if rule.pool.routing == PoolRouting::Internal {
             if rule.address != AddressRange::Any {
@@ -76,12 +120,15 @@ impl Check<'_, '_, '_> {
             if rule.connection != ConnectionType::Any {
                 self.error(&opt::POOL_ROUTING, "an internal rule cannot have a connection type");
             }
-        } else if rule.origin == RuleOrigin::Watchdog {
+        } else if rule.origin == RuleOrigin::Watchdog
+            && read::pool_routing(self.block).is_some()
+            && self.block.is_whole()
+        {
             let message =
                 "a watchdog without pool_routing \"internal\" cannot connect, and clients can use its rule";
             self.cx.sink.warning(&self.block.at, message);
         }
-        if rule.pool.mode == PoolMode::Session && rule.pool.pin_on_listen {
+        if read::pool_mode(self.block) == Some(PoolMode::Session) && rule.pool.pin_on_listen {
             self.error(&opt::POOL_PIN_ON_LISTEN, "pool_pin_on_listen makes no sense in session pooling");
         }
     }
@@ -119,8 +166,8 @@ impl Check<'_, '_, '_> {
         }
     }
 
-    fn role(&mut self, rule: &mut Rule, storage: &Storage) {
-        match (storage.kind, rule.role) {
+    fn role(&mut self, rule: &mut Rule, kind: StorageKind) {
+        match (kind, rule.role) {
             (StorageKind::Remote, Some(_)) => self.error(&opt::ROLE, "role set for non-local storage"),
             (StorageKind::Local, None) => {
                 // Not set, or set to something already reported.
@@ -133,12 +180,14 @@ impl Check<'_, '_, '_> {
 
     fn authentication(&mut self, rule: &Rule) {
         if self.block.entry(&opt::AUTHENTICATION).is_none() {
-            return self.error(&opt::AUTHENTICATION, "authentication mode is not defined");
+            let hint = AUTHENTICATIONS.hint("");
+            return self.missing(&opt::AUTHENTICATION, "authentication mode is not defined", hint);
         }
         let Some(method) = read::authentication(self.block) else {
-            return self.error(&opt::AUTHENTICATION, "has unknown authentication mode");
+            let hint = AUTHENTICATIONS.hint(self.word(&opt::AUTHENTICATION));
+            return self.error_hint(&opt::AUTHENTICATION, "has unknown authentication mode", hint);
         };
-        let secret = rule.password.is_some() || rule.auth_query.is_some();
+        let secret = rule.auth_query.is_some() || !self.block.lacks(&opt::PASSWORD);
         match method {
             Authentication::ClearText => {
                 if rule.auth_query.is_some() && rule.auth_pam_service.is_some() {
@@ -176,7 +225,7 @@ impl Check<'_, '_, '_> {
     }
 
     fn required(&mut self, row: &Opt) {
-        if self.block.entry(row).is_none() {
+        if self.block.lacks(row) {
             self.error(row, &format!("{} is not set", row.name));
         }
     }

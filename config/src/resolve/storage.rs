@@ -1,16 +1,17 @@
 //! Storages and their watchdogs.
 
-use super::{Cx, effect, rule, structure};
+use super::words::{BALANCING_METHODS, SESSION_ATTRS, STORAGE_KINDS, TLS_MODES};
+use super::{Cx, effect, rule};
 use crate::ast::{Block, Kind};
 use crate::hosts;
 use crate::model::{
-    Balancing, BalancingMethod, Endpoint, EndpointAddress, Global, Rule, Storage, StorageKind, StorageTls,
-    TargetSessionAttrs, TlsMode, Watchdog,
+    Balancing, Endpoint, EndpointAddress, Global, Rule, Storage, StorageKind, StorageTls, TargetSessionAttrs,
+    TlsMode, Watchdog,
 };
 use crate::option::Opt;
 use crate::options::storage::{self as opt, balancing, balancing_method as method};
 use crate::options::tls::storage as tls;
-use crate::options::{rule as rule_opt, values};
+use crate::options::{global as global_opt, rule as rule_opt, values};
 use crate::value::{count, millis, seconds};
 
 /// One `storage` block; its name and type have been checked. A watchdog adds its hidden rule to `rules`.
@@ -19,8 +20,9 @@ pub(super) fn convert<'b>(block: &'b Block, rules: &mut Vec<(&'b Block, Rule)>, 
     let host_text = block.owned(&opt::HOST);
     let endpoints = match &host_text {
         None => Vec::new(),
-        Some(text) => hosts::parse(text, port).unwrap_or_else(|| {
-            cx.sink.error(block.place(&opt::HOST), format!("can't parse endpoints from '{text}'"));
+        Some(text) => hosts::parse(text, port).unwrap_or_else(|reason| {
+            let message = format!("can't parse endpoints from '{text}'");
+            cx.sink.error_hint(block.place(&opt::HOST), message, reason);
             Vec::new()
         }),
     };
@@ -29,12 +31,12 @@ pub(super) fn convert<'b>(block: &'b Block, rules: &mut Vec<(&'b Block, Rule)>, 
     }
     Storage {
         name: block.text_name().to_owned(),
-        kind: if block.text(&opt::TYPE) == Some("local") { StorageKind::Local } else { StorageKind::Remote },
+        kind: kind(block).unwrap_or(StorageKind::Remote),
         endpoints,
         host_text,
         port,
         tls: StorageTls {
-            mode: block.text(&tls::TLS).and_then(structure::tls_mode).unwrap_or(TlsMode::Disable),
+            mode: block.text(&tls::TLS).and_then(|word| TLS_MODES.find(word)).unwrap_or(TlsMode::Disable),
             ca: block.owned(&tls::TLS_CA_FILE),
             key: block.owned(&tls::TLS_KEY_FILE),
             cert: block.owned(&tls::TLS_CERT_FILE),
@@ -55,34 +57,27 @@ fn balancing(block: Option<&Block>, cx: &mut Cx<'_>) -> Balancing {
     if let Some(chosen) = block.one(Kind::BalancingMethod) {
         let name = chosen.text_name();
         made.az_aware = chosen.flag(&method::AZ_AWARE);
-        made.method = balancing_method(name);
+        made.method = BALANCING_METHODS.find_any_case(name);
         if made.method.is_none() {
             let known = ["weighted", "weightedleastconn", "responsetime"];
             let problem = match known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 true => "not implemented",
                 false => "unexpected",
             };
-            cx.sink.error(&chosen.at, format!("{problem} balancing method '{name}'"));
+            let message = format!("{problem} balancing method '{name}'");
+            cx.sink.error_hint(&chosen.at, message, BALANCING_METHODS.hint(name));
         }
     }
     made
 }
 
-/// The name of a balancing method, in any letter case.
-pub(super) fn balancing_method(name: &str) -> Option<BalancingMethod> {
-    match name.to_ascii_lowercase().as_str() {
-        "roundrobin" => Some(BalancingMethod::RoundRobin),
-        "leastconn" => Some(BalancingMethod::LeastConn),
-        _ => None,
-    }
-}
-
 /// `target_session_attrs` of a listener or route.
 pub(super) fn session_attrs(block: &Block, row: &Opt, cx: &mut Cx<'_>) -> Option<TargetSessionAttrs> {
     let name = block.text(row)?;
-    let attrs = TargetSessionAttrs::named(name);
+    let attrs = SESSION_ATTRS.find(name);
     if attrs.is_none() {
-        cx.sink.error(block.place(row), format!("can't parse target session attrs from '{name}'"));
+        let message = format!("can't parse target session attrs from '{name}'");
+        cx.sink.error_hint(block.place(row), message, SESSION_ATTRS.hint(name));
     }
     attrs
 }
@@ -101,17 +96,23 @@ fn watchdog<'b>(block: &'b Block, rules: &mut Vec<(&'b Block, Rule)>, cx: &mut C
     }
 }
 
+/// The word of `type`; `None` when absent or unknown.
+pub(super) fn kind(block: &Block) -> Option<StorageKind> {
+    STORAGE_KINDS.find(block.text(&opt::TYPE)?)
+}
+
 /// What needs the global section: derived limits, the implicit unix socket, the TLS mode.
-pub(super) fn finish(storage: &mut Storage, block: &Block, global: &Global, cx: &mut Cx<'_>) {
+pub(super) fn finish(storage: &mut Storage, block: &Block, root: &Block, global: &Global, cx: &mut Cx<'_>) {
     if storage.server_max_routing == 0 {
         storage.server_max_routing = global.workers.count();
     }
-    if storage.kind == StorageKind::Remote && storage.host_text.is_none() {
+    if kind(block) == Some(StorageKind::Remote) && storage.host_text.is_none() {
         match &global.unix_socket_dir {
             Some(dir) => {
                 let path = format!("{dir}/.s.PGSQL.{}", storage.port);
                 storage.endpoints.push(Endpoint { address: EndpointAddress::Unix(path), zone: None });
             }
+            None if !(block.lacks(&opt::HOST) && root.lacks(&global_opt::UNIX_SOCKET_DIR)) => {}
             None => {
                 let message = format!(
                     "storage '{}': host is not set and no unix_socket_dir is specified",
@@ -122,14 +123,17 @@ pub(super) fn finish(storage: &mut Storage, block: &Block, global: &Global, cx: 
         }
     }
     for endpoint in &storage.endpoints {
-        if let EndpointAddress::Tcp { host, port: 0 } = &endpoint.address {
+        if let EndpointAddress::Tcp { host, port: 0 } = &endpoint.address
+            && block.lacks(&opt::PORT)
+        {
             let message =
                 format!("storage '{}': no port for endpoint '{host}', connecting will fail", storage.name);
             cx.sink.warning(block.place(&opt::HOST), message);
         }
     }
     let mode = block.text(&tls::TLS).unwrap_or_default();
-    if structure::tls_mode(mode).is_none() {
-        cx.sink.error(block.place(&tls::TLS), "unknown storage tls_opts->tls mode");
+    if TLS_MODES.find(mode).is_none() {
+        let message = "unknown storage tls_opts->tls mode";
+        cx.sink.error_hint(block.place(&tls::TLS), message, TLS_MODES.hint(mode));
     }
 }

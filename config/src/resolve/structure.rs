@@ -1,14 +1,16 @@
 //! The shape of the file: sections that must exist, names that must be unique, references that must lead
-//! somewhere. Checks come in groups; a group with an error hides the groups after it.
+//! somewhere. Nothing is missed in a block of which the reader lost a part.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::ast::{Block, BlockName, Kind};
+use crate::ast::{Block, BlockName, Entry as Directive, Kind, Value};
 use crate::diagnostic::Sink;
-use crate::model::TlsMode;
 use crate::option::Opt;
 use crate::options::storage::{ldap, shared_pool};
 use crate::options::{global, listen, rule, storage, tls};
+
+use super::words::{self, STORAGE_KINDS, TLS_MODES};
 
 /// Directives of groups and watchdogs that stand in another block. The reader of the file learns of them together
 /// with syntax errors.
@@ -57,63 +59,35 @@ pub(super) fn title(block: &Block, database: Option<&Block>) -> String {
     }
 }
 
-/// Runs the groups in order, up to the first that finds an error.
+/// Runs every check, in the order in which operators know them.
 pub(super) fn check(root: &Block, sink: &mut Sink) {
-    let groups: [fn(&Block, &mut Sink); 9] = [
-        listens_exist,
-        listen_ports,
-        listen_tls,
-        storages,
-        shared_pools,
-        soft_oom,
-        ldap_endpoints,
-        database_names,
-        references,
-    ];
-    for group in groups {
-        group(root, sink);
-        if sink.errors() > 0 {
-            return;
-        }
-    }
+    listens(root, sink);
+    storages(root, sink);
+    shared_pools(root, sink);
+    soft_oom(root, sink);
+    ldap_endpoints(root, sink);
+    database_names(root, sink);
+    references(root, sink);
 }
 
-fn listens_exist(root: &Block, sink: &mut Sink) {
-    if root.one(Kind::Listen).is_none() {
+fn listens(root: &Block, sink: &mut Sink) {
+    if root.one(Kind::Listen).is_none() && root.knows_its_blocks() {
         sink.error(&root.at, "no listen sections defined");
     }
-}
-
-fn listen_ports(root: &Block, sink: &mut Sink) {
-    for block in root.of(Kind::Listen).filter(|block| block.entry(&listen::PORT).is_none()) {
+    for block in root.of(Kind::Listen).filter(|block| block.lacks(&listen::PORT)) {
         sink.error(&block.at, "listen section is missing 'port'");
     }
-}
-
-fn listen_tls(root: &Block, sink: &mut Sink) {
     for block in root.of(Kind::Listen) {
         let mode = block.text(&tls::listen::TLS).unwrap_or_default();
-        if tls_mode(mode).is_none() {
-            sink.error(block.place(&tls::listen::TLS), format!("unknown tls mode '{mode}'"));
+        if TLS_MODES.find(mode).is_none() {
+            let message = format!("unknown tls mode '{mode}'");
+            sink.error_hint(block.place(&tls::listen::TLS), message, TLS_MODES.hint(mode));
         }
     }
-}
-
-/// The word of a `tls` directive.
-pub(super) fn tls_mode(word: &str) -> Option<TlsMode> {
-    Some(match word {
-        "disable" => TlsMode::Disable,
-        "allow" => TlsMode::Allow,
-        "prefer" => TlsMode::Prefer,
-        "require" => TlsMode::Require,
-        "verify_ca" => TlsMode::VerifyCa,
-        "verify_full" => TlsMode::VerifyFull,
-        _ => return None,
-    })
 }
 
 fn storages(root: &Block, sink: &mut Sink) {
-    if root.one(Kind::Storage).is_none() {
+    if root.one(Kind::Storage).is_none() && root.knows_its_blocks() {
         return sink.error(&root.at, "no storage sections defined");
     }
     for block in root.of(Kind::Storage) {
@@ -122,23 +96,33 @@ fn storages(root: &Block, sink: &mut Sink) {
             sink.error(&block.at, "storage name cannot be empty");
         }
         match block.text(&storage::TYPE) {
-            None => sink.error(&block.at, format!("storage '{name}': 'type' is required")),
-            Some("remote" | "local") => {}
-            Some(other) => {
-                let message = format!("storage '{name}': unknown type '{other}'");
-                sink.error(block.place(&storage::TYPE), message);
+            None if block.lacks(&storage::TYPE) => {
+                let message = format!("storage '{name}': 'type' is required");
+                sink.error_hint(&block.at, message, STORAGE_KINDS.hint(""));
             }
+            Some(word) if STORAGE_KINDS.find(word).is_none() => {
+                let message = format!("storage '{name}': unknown type '{word}'");
+                sink.error_hint(block.place(&storage::TYPE), message, STORAGE_KINDS.hint(word));
+            }
+            None | Some(_) => {}
         }
     }
     unique(root, Kind::Storage, "storage", sink);
 }
 
 fn unique(root: &Block, kind: Kind, what: &str, sink: &mut Sink) {
-    let mut seen = HashSet::new();
-    for block in root.of(kind) {
+    let mut seen = HashMap::new();
+    // That a name is empty has been said.
+    for block in root.of(kind).filter(|block| !block.text_name().is_empty()) {
         let name = block.text_name();
-        if !seen.insert(name) {
-            sink.error(&block.at, format!("duplicate {what} definition '{name}'"));
+        match seen.entry(name) {
+            Entry::Vacant(free) => {
+                free.insert(&block.at);
+            }
+            Entry::Occupied(first) => {
+                let message = format!("duplicate {what} definition '{name}'");
+                sink.error_hint(&block.at, message, format!("the first one is at {}", first.get()));
+            }
         }
     }
 }
@@ -150,9 +134,11 @@ fn shared_pools(root: &Block, sink: &mut Sink) {
             sink.error(&block.at, "shared_pool name cannot be empty");
         }
         match block.number(&shared_pool::POOL_SIZE) {
-            None => sink.error(&block.at, format!("pool_size is required in shared_pool '{name}'")),
+            None if block.lacks(&shared_pool::POOL_SIZE) => {
+                sink.error(&block.at, format!("pool_size is required in shared_pool '{name}'"));
+            }
             Some(0) => sink.error(block.place(&shared_pool::POOL_SIZE), "pool_size must be positive"),
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
     unique(root, Kind::SharedPool, "shared_pool", sink);
@@ -160,7 +146,8 @@ fn shared_pools(root: &Block, sink: &mut Sink) {
 
 fn soft_oom(root: &Block, sink: &mut Sink) {
     let Some(block) = root.one(Kind::SoftOom) else { return };
-    if block.number(&global::soft_oom::LIMIT).unwrap_or(0) <= 0 {
+    let limit = block.number(&global::soft_oom::LIMIT);
+    if limit == Some(0) || block.lacks(&global::soft_oom::LIMIT) {
         sink.error(&block.at, "limit is not set for soft_oom");
     }
 }
@@ -171,7 +158,7 @@ fn ldap_endpoints(root: &Block, sink: &mut Sink) {
         if name.is_empty() {
             sink.error(&block.at, "ldap_endpoint name cannot be empty");
         }
-        if block.entry(&ldap::LDAPSERVER).is_none() {
+        if block.lacks(&ldap::LDAPSERVER) {
             sink.error(&block.at, format!("ldapserver is required in ldap_endpoint '{name}'"));
         }
         if block.number(&ldap::LDAPPORT).unwrap_or(0) > 65_535 {
@@ -184,32 +171,48 @@ fn ldap_endpoints(root: &Block, sink: &mut Sink) {
 fn database_names(root: &Block, sink: &mut Sink) {
     for block in root.of(Kind::Database) {
         if block.name == BlockName::Text(String::new()) {
-            sink.error(&block.at, "invalid name for database");
+            sink.error_hint(&block.at, "invalid name for database", "the name is empty");
         }
     }
 }
 
 fn references(root: &Block, sink: &mut Sink) {
-    let names = |kind| root.of(kind).map(Block::text_name).collect::<HashSet<_>>();
+    if !root.knows_its_blocks() {
+        return;
+    }
+    let storages = names(root, Kind::Storage);
     let targets = [
-        (&rule::STORAGE, names(Kind::Storage)),
-        (&rule::SHARED_POOL, names(Kind::SharedPool)),
-        (&rule::LDAP_ENDPOINT_NAME, names(Kind::LdapEndpoint)),
+        (&rule::STORAGE, "storage", names(root, Kind::Storage)),
+        (&rule::SHARED_POOL, "shared_pool", names(root, Kind::SharedPool)),
+        (&rule::LDAP_ENDPOINT_NAME, "ldap_endpoint", names(root, Kind::LdapEndpoint)),
     ];
-    let routes = root.of(Kind::Database).flat_map(|database| &database.blocks);
-    for block in routes {
-        for (row, known) in &targets {
-            let Some(name) = block.text(row).filter(|name| !known.contains(name)) else { continue };
-            let what = if row.name == rule::LDAP_ENDPOINT_NAME.name { "ldap_endpoint" } else { row.name };
-            sink.error(block.place(row), format!("unknown {what} '{name}'"));
+    for block in root.of(Kind::Database).flat_map(|database| &database.blocks) {
+        for (row, what, known) in &targets {
+            if let Some(entry) = block.entry(row).filter(|_| !sink.is_full()) {
+                reference(entry, what, known, sink);
+            }
         }
     }
-    let storages = names(Kind::Storage);
     for entry in root.of(Kind::Listen).flat_map(|block| block.all(&listen::STORAGE)) {
-        if let crate::ast::Value::Text(name) = &entry.value
-            && !storages.contains(name.as_str())
-        {
-            sink.error(&entry.at, format!("unknown storage '{name}'"));
-        }
+        reference(entry, "storage", &storages, sink);
+    }
+}
+
+/// Names of one kind of block.
+type Targets<'b> = BTreeSet<&'b str>;
+
+fn names(root: &Block, kind: Kind) -> Targets<'_> {
+    root.of(kind).map(Block::text_name).collect()
+}
+
+fn reference(entry: &Directive, what: &str, known: &Targets<'_>, sink: &mut Sink) {
+    let Value::Text(name) = &entry.value else { return };
+    if known.contains(name.as_str()) {
+        return;
+    }
+    let message = format!("unknown {what} '{name}'");
+    match words::near(name, known.iter().copied()) {
+        Some(hint) => sink.error_hint(&entry.at, message, hint),
+        None => sink.error(&entry.at, message),
     }
 }

@@ -16,7 +16,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::place::Places;
-use crate::ast::{Block, BlockName, Header, Kind, connection_named, connection_words};
+use crate::ast::{Block, BlockName, Header, Kind, Lost, connection_named, connection_words};
 use crate::files::Run;
 use crate::insert;
 use crate::option::{Opt, Ty};
@@ -36,7 +36,10 @@ pub(crate) fn read(run: &mut Run<'_>, file: &Arc<str>, text: &[u8], depth: u32, 
     let places = Places::new(file, text);
     let text = match std::str::from_utf8(text) {
         Ok(text) => text,
-        Err(error) => return run.sink.error(&places.at(error.valid_up_to()), "file is not valid UTF-8"),
+        Err(error) => {
+            root.lose(Lost::Blocks);
+            return run.sink.error(&places.at(error.valid_up_to()), "file is not valid UTF-8");
+        }
     };
     let (document, mut faults) = DeTable::parse_recoverable(text);
     let start = |fault: &toml::de::Error| fault.span().map_or(0, |span| span.start);
@@ -48,6 +51,8 @@ pub(crate) fn read(run: &mut Run<'_>, file: &Arc<str>, text: &[u8], depth: u32, 
     }
     if faults.is_empty() {
         Reader { run, places, depth }.content(document.get_ref(), root);
+    } else {
+        root.lose(Lost::Blocks);
     }
 }
 
@@ -65,7 +70,7 @@ impl Reader<'_, '_> {
         items.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in items {
             if self.run.is_over() {
-                return;
+                return block.lose(Lost::Blocks);
             }
             let at = self.places.at(key.span().start);
             let word = key.get_ref().as_ref();
@@ -75,7 +80,10 @@ impl Reader<'_, '_> {
                 (_, Some(row), _) => self.directive(row, at, value, block),
                 (_, None, Some(kind)) => self.sections(word, kind, &at, value, block),
                 (kind, None, None) if header_keys(kind.header()).contains(&word) => {}
-                (kind, None, None) => self.unexpected(word, &at, kind),
+                (kind, None, None) => {
+                    block.lose(Lost::Directives);
+                    self.unexpected(word, &at, kind);
+                }
             }
         }
     }
@@ -85,8 +93,9 @@ impl Reader<'_, '_> {
             if self.run.is_over() {
                 return;
             }
-            if let Some(path) = self.text("include", &at, path) {
-                self.run.file(&path, self.depth + 1, root);
+            match self.text("include", &at, path) {
+                Some(path) => self.run.file(&path, self.depth + 1, root),
+                None => root.lose(Lost::Blocks),
             }
         }
     }
@@ -117,7 +126,10 @@ impl Reader<'_, '_> {
         for (value, at) in values {
             match value::of(row, value.get_ref()) {
                 Ok(value) => insert::directive(block, row, at, value, self.run.sink),
-                Err(message) => self.run.sink.error(&at, message),
+                Err(message) => {
+                    block.lose(Lost::Directives);
+                    self.run.sink.error(&at, message);
+                }
             }
         }
     }
@@ -141,7 +153,10 @@ impl Reader<'_, '_> {
                     let at = self.places.at(value.span().start);
                     self.section(word, Block::new(kind, at), table, parent);
                 }
-                other => self.run.sink.error(&at, value::mistyped(word, expected, other)),
+                other => {
+                    parent.lose(Lost::Blocks);
+                    self.run.sink.error(&at, value::mistyped(word, expected, other));
+                }
             }
         }
     }
@@ -151,8 +166,9 @@ impl Reader<'_, '_> {
         insert::check_alone(parent, block.kind, word, &block.at, self.run.sink);
         let named = self.header(word, table, &mut block);
         self.content(table, &mut block);
-        if named.is_some() {
-            parent.blocks.push(block);
+        match named {
+            Some(()) => parent.blocks.push(block),
+            None => parent.lose(Lost::Blocks),
         }
     }
 

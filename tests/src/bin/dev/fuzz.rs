@@ -6,7 +6,7 @@ use super::packages;
 use super::run::{Failure, command, run};
 
 /// The targets of the `fuzz` folder.
-const TARGETS: [&str; 6] = ["opening", "frontend", "backend", "config", "toml", "pgbouncer"];
+const TARGETS: [&str; 8] = ["opening", "frontend", "backend", "config", "toml", "pgbouncer", "hba", "hosts"];
 
 /// How long each runs unless told.
 const SECONDS: &str = "60";
