@@ -95,13 +95,12 @@ impl Choice {
                 lag::admit(self.wishes.lag_max, std::iter::once(status.lag))
             }
             None => {
-                let mut visited = 0;
-                let mut lags = Vec::new();
+                let (mut visited, mut least) = (0, None);
                 while let Some((next, storage)) = self.storage(worker, route, visited) {
-                    lags.extend(worker.hosts(&storage).lags());
+                    least = worker.hosts(&storage).lags().chain(least).min();
                     visited = next;
                 }
-                lag::admit(self.wishes.lag_max, lags.into_iter())
+                lag::admit(self.wishes.lag_max, least.into_iter())
             }
         };
         near_enough.map_err(|lag| Fault::Lagging {

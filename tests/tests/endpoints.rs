@@ -554,6 +554,29 @@ fn a_watchdog_learns_roles_so_that_clients_need_not_ask() {
 }
 
 #[test]
+fn watchdogs_follow_a_reload() {
+    let answers = || {
+        FakeServer::start(vec![
+            ("select pg_is_in_recovery", vec![one_value("r", "f"), complete("SELECT 1"), ready('I')]),
+            ("select replayed", vec![one_value("lag", "1"), complete("SELECT 1"), ready('I')]),
+        ])
+    };
+    let (old, new) = (answers(), answers());
+    let pooler = Setup::new(&[old.port()]).watchdog("select replayed").start();
+    expect_soon("the old host is watched", SOON, || old.queries().len() > 2);
+    let text = std::fs::read_to_string(pooler.config_file()).expect("our own file");
+    let text = text.replace(&format!(":{}\"", old.port()), &format!(":{}\"", new.port()));
+    std::fs::write(pooler.config_file(), text).expect("our own file");
+    pooler.console("reload");
+    expect_soon("the new host is watched", SOON, || new.queries().len() > 2);
+    expect_soon("the old host is not", SOON, || old.open() == 0);
+    let asked = old.queries().len();
+    std::thread::sleep(A_MOMENT);
+    assert_eq!(old.queries().len(), asked);
+    pooler.assert_healthy();
+}
+
+#[test]
 fn a_watchdog_complains_once() {
     let World { primary, .. } = world();
     let dead = free_port();

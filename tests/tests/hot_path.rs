@@ -133,9 +133,17 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Rules of the pooler whose allocations are counted, by database: servers and what else the rule says.
-const RULES: [(&str, u32, &str); 3] =
-    [("sixteen", 16, ""), ("undiscarded", 16, "pool_discard no"), ("single", 1, "")];
+/// Rules of the pooler whose allocations are counted, by database: storage, servers and what else the rule says.
+const RULES: [(&str, &str, u32, &str); 4] = [
+    ("sixteen", "postgres", 16, ""),
+    ("undiscarded", "postgres", 16, "pool_discard no"),
+    ("single", "postgres", 1, ""),
+    ("choosing", "twice", 4, "target_session_attrs \"read-write\" catchup_timeout 60"),
+];
+
+/// A storage of two hosts, between which clients choose.
+const TWICE: &str =
+    "storage \"twice\" {\n\ttype \"remote\"\n\thost \"127.0.0.1:{pg_port},localhost:{pg_port}\"\n}";
 
 /// Clients that all do the same, one transaction after the other.
 struct Load {
@@ -182,6 +190,8 @@ fn no_allocation(pg: &Postgres) {
         Load::new("fewer clients than servers, no discard", "undiscarded", 8, SIMPLE),
         Load::new("extended batches", "sixteen", 8, EXTENDED),
         Load::new("extended batches, more clients than servers", "sixteen", 32, EXTENDED),
+        Load::new("a choice between two hosts", "choosing", 8, SIMPLE),
+        Load::new("a choice, more clients than servers", "choosing", 32, SIMPLE),
         Load::new("clients that wait for the only server", "single", 8, SIMPLE),
         Load::new("extended batches that wait for the only server", "single", 8, EXTENDED),
     ];
@@ -209,9 +219,10 @@ impl InProcess {
         let port = free_port();
         // Stacks on which a backtrace can be taken. A quiet log: it is this test's output.
         let mut config = Config::new().global("coroutine_stack_size 64");
-        for (database, servers, more) in RULES {
+        config = config.section(TWICE);
+        for (database, storage, servers, more) in RULES {
             config = config.section(&format!(
-                "database \"{database}\" {{\n\tuser default {{\n\t\tauthentication \"none\"\n\t\tstorage \"postgres\"\n\
+                "database \"{database}\" {{\n\tuser default {{\n\t\tauthentication \"none\"\n\t\tstorage \"{storage}\"\n\
                  \t\tstorage_db \"app\"\n\t\tpool \"transaction\"\n\t\tpool_size {servers}\n\t\t{more}\n\t}}\n}}"
             ));
         }

@@ -75,7 +75,7 @@ table! {
     GROUP_QUERY_USER = "group_query_user", Ty::Text, Unset, NewClients, NotYet(NO_GROUPS), "Groups only: user whose internal route `group_query` runs by.";
     GROUP_QUERY_DB = "group_query_db", Ty::Text, Unset, NewClients, NotYet(NO_GROUPS), "Groups only: database whose internal route `group_query` runs by.";
     WATCHDOG_LAG_QUERY = "watchdog_lag_query", Ty::Text, Unset, NewClients, Full, "Watchdogs only: SQL that returns the replay time as seconds since 1970.";
-    WATCHDOG_LAG_INTERVAL = "watchdog_lag_interval", Int(NonNegative(I32_MAX)), Number(0), Never, Ignored("the period follows `endpoints_status_poll_interval`"), "Watchdogs only: accepted; the period follows `endpoints_status_poll_interval`.";
+    WATCHDOG_LAG_INTERVAL = "watchdog_lag_interval", Int(NonNegative(I32_MAX)), Number(0), Never, Ignored("the period is three quarters of endpoints_status_poll_interval"), "Watchdogs only: accepted and kept.";
 }
 
 const NO_CERT: &str = "client certificates are not compared with users yet";
