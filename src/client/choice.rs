@@ -43,13 +43,13 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Of a client of this listener and route. `None`: there is one host, and whatever it is will do.
+    /// Of a client of this listener and route. `None`: there is one host at most, and whatever it is will do.
     pub fn of(listen: &Listen, route: &Route, hints: Hints) -> Option<Box<Choice>> {
         let wishes = Wishes::new(hints, listen, route.rule());
         let simple = wishes.attrs == TargetSessionAttrs::Any
             && wishes.lag_max.is_none()
             && listen.storages.is_empty()
-            && route.storage().endpoints.len() == 1;
+            && route.storage().endpoints.len() <= 1;
         (!simple).then(|| {
             Box::new(Choice {
                 wishes,
