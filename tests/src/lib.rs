@@ -4,10 +4,11 @@
 //! * [`client`] is a small blocking client, [`server`] a scripted PostgreSQL; both speak protocol 3.0 through
 //!   [`wire`] and share no line with the program they test.
 //! * [`process`] keeps children and temporary directories from outliving the test process.
-//! * [`seed`] makes random tests repeatable.
+//! * [`certificate`] makes certificates. [`seed`] makes random tests repeatable.
 //!
 //! The crate uses `std` only, so that `cargo dev` builds on a machine that has nothing but Rust.
 
+pub mod certificate;
 pub mod client;
 pub mod hash;
 pub mod pooler;

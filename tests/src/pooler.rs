@@ -1,6 +1,7 @@
 //! Starts the pooler under test with a configuration and looks at it from outside.
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -8,12 +9,19 @@ use std::time::Duration;
 
 use crate::client::{Client, Connect, Reply};
 use crate::process::{self, Guarded, Signal, TempDir, free_port, until};
+pub use crate::reply::{Table, TableRow};
 
 /// How long the pooler may take to answer its first connection.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long it may take to end after SIGTERM before a drop kills it.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// How long a reload may take.
+const RELOAD_LIMIT: Duration = Duration::from_secs(60);
+
+/// The last words of a reload, good or bad.
+const RELOAD_ENDS: [&str; 2] = ["routes created/deleted and scheduled for removal\n", "cannot be used\n"];
 
 /// The database and user behind which [`Config`] puts the console.
 pub const CONSOLE: &str = "console";
@@ -192,6 +200,7 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Pooler {
     port: u16,
+    pg_port: u16,
     config: PathBuf,
     log: PathBuf,
     // Order matters: the process ends before its directory goes.
@@ -210,8 +219,17 @@ impl Pooler {
         Pooler::start_binary(binary(), text, pg_port)
     }
 
+    /// As [`Pooler::start`], with more arguments on its command line.
+    pub fn start_with(arguments: &[&str], config: &Config, pg_port: u16) -> Pooler {
+        Pooler::launch(binary(), arguments, &config.text(), pg_port)
+    }
+
     /// As [`Pooler::start_text`], with another program than the one of this build.
     pub fn start_binary(binary: &Path, text: &str, pg_port: u16) -> Pooler {
+        Pooler::launch(binary, &[], text, pg_port)
+    }
+
+    fn launch(binary: &Path, arguments: &[&str], text: &str, pg_port: u16) -> Pooler {
         let dir = TempDir::new("pooler");
         let port = free_port();
         let config = dir.join("odyssey.conf");
@@ -220,10 +238,10 @@ impl Pooler {
         // As a service manager would: as many open files as the machine allows.
         let mut command = Command::new("sh");
         command.args(["-c", "ulimit -n \"$(ulimit -H -n)\"; exec \"$0\" \"$@\""]).arg(binary);
-        command.arg(&config).current_dir(dir.path()).env("RUST_BACKTRACE", "1");
+        command.arg(&config).args(arguments).current_dir(dir.path()).env("RUST_BACKTRACE", "1");
         let process = Guarded::spawn(&mut command, &log, dir.path(), Signal::Term, STOP_GRACE)
             .expect("the pooler starts");
-        let mut pooler = Pooler { port, config, log, process, dir };
+        let mut pooler = Pooler { port, pg_port, config, log, process, dir };
         pooler.await_answer();
         pooler
     }
@@ -275,6 +293,48 @@ impl Pooler {
             .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// What it has logged behind the first `bytes` of its log.
+    fn log_behind(&self, bytes: u64) -> String {
+        let mut text = Vec::new();
+        let read = fs::File::open(&self.log).and_then(|mut log| {
+            log.seek(SeekFrom::Start(bytes))?;
+            log.read_to_end(&mut text)
+        });
+        read.expect("the log is ours");
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Writes another configuration, as [`Pooler::rewrite_text`] does.
+    pub fn rewrite(&self, config: &Config) {
+        self.rewrite_text(&config.text());
+    }
+
+    /// Puts a text with the same placeholders in the place of its configuration file: at no moment is there half a
+    /// file. The pooler reads it when it is told to reload.
+    pub fn rewrite_text(&self, text: &str) {
+        let beside = self.config.with_extension("new");
+        fs::write(&beside, fill(text, self.port, self.pg_port, self.dir())).expect("our own directory");
+        fs::rename(&beside, &self.config).expect("our own directory");
+    }
+
+    /// The console's RELOAD, whatever comes of it.
+    pub fn reload(&self) -> Reply {
+        self.console_reply("reload")
+    }
+
+    /// Sends SIGHUP and waits until the reload is done, or refused; what was logged meanwhile.
+    pub fn hup(&self) -> String {
+        let before = fs::metadata(&self.log).map_or(0, |log| log.len());
+        self.signal(Signal::Hup);
+        let done = until(RELOAD_LIMIT, || {
+            let log = self.log_behind(before);
+            RELOAD_ENDS.iter().any(|end| log.contains(end)).then_some(log)
+        });
+        done.unwrap_or_else(|| {
+            panic!("no end of a reload within {RELOAD_LIMIT:?}:\n{}", self.log_behind(before))
+        })
+    }
+
     /// Waits until the log has `text`; panics with the log when it does not come.
     pub fn wait_log(&self, text: &str, limit: Duration) {
         let found = until(limit, || self.log().contains(text).then_some(()));
@@ -313,10 +373,15 @@ impl Pooler {
         assert!(!log.contains("panicked at"), "the pooler panicked:\n{log}");
     }
 
+    /// One console command and all of its answer, be it an error.
+    pub fn console_reply(&self, command: &str) -> Reply {
+        let mut client = self.connect().user(CONSOLE).database(CONSOLE).must();
+        client.query(command).unwrap_or_else(|e| panic!("{command}: {e}"))
+    }
+
     /// One console command; panics when it is refused.
     pub fn console(&self, command: &str) -> Table {
-        let mut client = self.connect().user(CONSOLE).database(CONSOLE).must();
-        let reply = client.query(command).unwrap_or_else(|e| panic!("{command}: {e}"));
+        let reply = self.console_reply(command);
         assert!(reply.error().is_none(), "{command}: {:?}", reply.error());
         Table::of(&reply)
     }
@@ -333,52 +398,6 @@ impl Pooler {
         process::expect_soon("every server is back in its pool", Duration::from_secs(20), || {
             self.pools("app", "sv_active") == 0
         });
-    }
-}
-
-/// What a console command answered.
-#[derive(Clone, Debug)]
-pub struct Table {
-    columns: Vec<String>,
-    rows: Vec<Vec<Option<String>>>,
-    command: String,
-}
-
-impl Table {
-    /// Reads it out of an answer.
-    pub fn of(reply: &Reply) -> Table {
-        Table { columns: reply.columns(), rows: reply.rows(), command: reply.command() }
-    }
-
-    /// Names of the columns, in order.
-    pub fn columns(&self) -> &[String] {
-        &self.columns
-    }
-
-    /// The tag of CommandComplete, empty if none came.
-    pub fn command(&self) -> &str {
-        &self.command
-    }
-
-    /// The rows, which know their columns.
-    pub fn rows(&self) -> impl Iterator<Item = TableRow<'_>> {
-        self.rows.iter().map(|values| TableRow { table: self, values })
-    }
-}
-
-/// One row of a [`Table`].
-#[derive(Clone, Copy, Debug)]
-pub struct TableRow<'a> {
-    table: &'a Table,
-    values: &'a [Option<String>],
-}
-
-impl<'a> TableRow<'a> {
-    /// The value of a column, NULL as an empty text; panics when there is no such column.
-    pub fn get(&self, column: &str) -> &'a str {
-        let place = self.table.columns.iter().position(|name| name == column);
-        let place = place.unwrap_or_else(|| panic!("no column {column} in {:?}", self.table.columns));
-        self.values.get(place).and_then(Option::as_deref).unwrap_or("")
     }
 }
 

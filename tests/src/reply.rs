@@ -52,3 +52,49 @@ impl Reply {
         self.messages.iter().filter(move |m| m.tag == tag)
     }
 }
+
+/// What a console command answered.
+#[derive(Clone, Debug)]
+pub struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<Option<String>>>,
+    command: String,
+}
+
+impl Table {
+    /// Reads it out of an answer.
+    pub fn of(reply: &Reply) -> Table {
+        Table { columns: reply.columns(), rows: reply.rows(), command: reply.command() }
+    }
+
+    /// Names of the columns, in order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The tag of CommandComplete, empty if none came.
+    pub fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// The rows, which know their columns.
+    pub fn rows(&self) -> impl Iterator<Item = TableRow<'_>> {
+        self.rows.iter().map(|values| TableRow { table: self, values })
+    }
+}
+
+/// One row of a [`Table`].
+#[derive(Clone, Copy, Debug)]
+pub struct TableRow<'a> {
+    table: &'a Table,
+    values: &'a [Option<String>],
+}
+
+impl<'a> TableRow<'a> {
+    /// The value of a column, NULL as an empty text; panics when there is no such column.
+    pub fn get(&self, column: &str) -> &'a str {
+        let place = self.table.columns.iter().position(|name| name == column);
+        let place = place.unwrap_or_else(|| panic!("no column {column} in {:?}", self.table.columns));
+        self.values.get(place).and_then(Option::as_deref).unwrap_or("")
+    }
+}

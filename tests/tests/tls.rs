@@ -1,23 +1,12 @@
 //! Encryption on both legs: psql to a pooler over TLS, and a pooler to a server over TLS (the server being another
 //! pooler that demands it, in front of PostgreSQL).
 
+use odyssey_tests::certificate;
 use odyssey_tests::pooler::Pooler;
 use odyssey_tests::postgres::{Postgres, bindir};
 use odyssey_tests::process::TempDir;
 use std::path::Path;
 use std::process::{Command, Output};
-
-/// A self-made certificate for `localhost`, and its key.
-fn certificate(dir: &TempDir, name: &str) {
-    let file = |ending: &str| dir.join(&format!("{name}.{ending}")).display().to_string();
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-keyout", &file("key"), "-out", &file("crt")])
-        .output()
-        .expect("openssl starts");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
 
 fn config(listen: &str, storage: &str) -> String {
     format!(
@@ -63,7 +52,7 @@ fn complained(output: &Output) -> String {
 #[test]
 fn a_listener_encrypts_as_its_mode_says() {
     let dir = TempDir::new("tls");
-    certificate(&dir, "a");
+    certificate::make(dir.path(), "a");
     let root = format!("sslrootcert={}", dir.join("a.crt").display());
     let cases = [
         ("allow", "disable", true),
@@ -90,7 +79,7 @@ fn a_listener_encrypts_as_its_mode_says() {
 #[test]
 fn a_long_result_comes_whole_through_tls() {
     let dir = TempDir::new("tls");
-    certificate(&dir, "a");
+    certificate::make(dir.path(), "a");
     let pooler = front(&listen_tls(dir.path(), "require"));
     let output = psql(&pooler, "require", "", "select repeat('x', 3000000), n from generate_series(1, 5) n");
     assert_eq!(said(&output).len(), 5 * (3_000_000 + 3) - 1, "{}", complained(&output));
@@ -99,8 +88,8 @@ fn a_long_result_comes_whole_through_tls() {
 #[test]
 fn a_storage_encrypts_as_its_mode_says() {
     let dir = TempDir::new("tls");
-    certificate(&dir, "a");
-    certificate(&dir, "other");
+    certificate::make(dir.path(), "a");
+    certificate::make(dir.path(), "other");
     let (ours, other) = (dir.join("a.crt"), dir.join("other.crt"));
     let demanding = front(&listen_tls(dir.path(), "require"));
     let plain = front("");
