@@ -146,7 +146,8 @@ fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Resul
     if let Some(hba) = &worker.facilities.rules().config.hba
         && hba.decide(route.rule(), &who) == HbaVerdict::Reject
     {
-        return Err(Fault::HbaRejected(format!("ip '{}' user '{}'", visit.peer, route.rule().title())));
+        let from = visit.peer.ip().map_or_else(|| visit.peer.to_string(), |ip| ip.to_string());
+        return Err(Fault::HbaRejected(format!("ip '{from}' user '{}'", route.rule().title())));
     }
     let (wanted, hints) = wanted(&hello, route.rule());
     let choice = Choice::of(listen, &route, hints);
