@@ -4,7 +4,7 @@
 //! * [`client`] is a small blocking client, [`server`] a scripted PostgreSQL; both speak protocol 3.0 through
 //!   [`wire`] and share no line with the program they test.
 //! * [`process`] keeps children and temporary directories from outliving the test process.
-//! * [`certificate`] makes certificates. [`seed`] makes random tests repeatable.
+//! * [`certificate`] makes certificates, [`psql`] asks through PostgreSQL's own client. [`seed`] makes random tests repeatable.
 //!
 //! The crate uses `std` only, so that `cargo dev` builds on a machine that has nothing but Rust.
 
@@ -14,6 +14,7 @@ pub mod hash;
 pub mod pooler;
 pub mod postgres;
 pub mod process;
+pub mod psql;
 pub mod reply;
 pub mod scram;
 pub mod seed;

@@ -258,6 +258,14 @@ pub fn threads(pid: u32) -> Option<u64> {
     status_field(pid, "Threads:")
 }
 
+/// Names of the threads of a process; `None` when it is gone.
+pub fn thread_names(pid: u32) -> Option<Vec<String>> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    // A thread may end while we look.
+    let names = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    Some(names.collect())
+}
+
 /// Open file descriptors of a process; `None` when it is gone.
 pub fn open_files(pid: u32) -> Option<usize> {
     Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())

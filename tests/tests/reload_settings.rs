@@ -1,14 +1,14 @@
 //! What a reload does to the process: global settings, certificates, listeners, host based authentication, roles.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use odyssey_tests::certificate;
 use odyssey_tests::client::Client;
 use odyssey_tests::pooler::{CONSOLE, Config, Pooler};
-use odyssey_tests::postgres::{Postgres, bindir};
-use odyssey_tests::process::{Signal, TempDir, expect_soon};
+use odyssey_tests::postgres::Postgres;
+use odyssey_tests::process::{Signal, TempDir, expect_soon, thread_names};
+use odyssey_tests::psql;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -113,9 +113,8 @@ fn keepalive_of_new_connections_follows() {
 
 /// Threads that are workers; a single one is part of the first thread.
 fn workers(pooler: &Pooler) -> usize {
-    let tasks = fs::read_dir(format!("/proc/{}/task", pooler.pid())).expect("the pooler runs");
-    let names = tasks.flatten().map(|task| fs::read_to_string(task.path().join("comm")).unwrap_or_default());
-    names.filter(|name| name.starts_with("worker")).count()
+    let names = thread_names(pooler.pid()).expect("the pooler runs");
+    names.iter().filter(|name| name.starts_with("worker")).count()
 }
 
 #[test]
@@ -148,19 +147,9 @@ fn what_the_command_line_says_survives() {
     pooler.wait_log("select 'still verbose'", SOON);
 }
 
-/// `psql -c 'select 6 * 7'`, which trusts the certificate in `root`; what it said, or complained of.
+/// What psql gets, whose trust is in the certificate `root`.
 fn psql(pooler: &Pooler, sslmode: &str, root: &str) -> Result<String, String> {
-    let beside = bindir().join("psql");
-    let conninfo = format!(
-        "host=localhost hostaddr=127.0.0.1 port={} user=app dbname=app sslmode={sslmode} sslrootcert={root}",
-        pooler.port()
-    );
-    let output = Command::new(if beside.exists() { beside } else { "psql".into() })
-        .args(["-X", "-A", "-t", "-d", &conninfo, "-c", "select 6 * 7"])
-        .output()
-        .expect("psql starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    psql::ask(pooler.port(), &format!("sslmode={sslmode} sslrootcert={root}"), "select 6 * 7")
 }
 
 fn tls_text(dir: &TempDir, tls: &str) -> String {

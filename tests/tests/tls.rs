@@ -3,10 +3,10 @@
 
 use odyssey_tests::certificate;
 use odyssey_tests::pooler::Pooler;
-use odyssey_tests::postgres::{Postgres, bindir};
+use odyssey_tests::postgres::Postgres;
 use odyssey_tests::process::TempDir;
+use odyssey_tests::psql;
 use std::path::Path;
-use std::process::{Command, Output};
 
 fn config(listen: &str, storage: &str) -> String {
     format!(
@@ -29,24 +29,8 @@ fn front(listen: &str) -> Pooler {
     Pooler::start_text(&config(listen, storage), Postgres::shared().port())
 }
 
-fn psql(pooler: &Pooler, sslmode: &str, more: &str, sql: &str) -> Output {
-    let beside = bindir().join("psql");
-    let conninfo = format!(
-        "host=localhost hostaddr=127.0.0.1 port={} user=app dbname=app sslmode={sslmode} {more}",
-        pooler.port()
-    );
-    Command::new(if beside.exists() { beside } else { "psql".into() })
-        .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &conninfo, "-c", sql])
-        .output()
-        .expect("psql starts")
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-fn complained(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+fn psql(pooler: &Pooler, sslmode: &str, more: &str, sql: &str) -> Result<String, String> {
+    psql::ask(pooler.port(), &format!("sslmode={sslmode} {more}"), sql)
 }
 
 #[test]
@@ -63,17 +47,16 @@ fn a_listener_encrypts_as_its_mode_says() {
     ];
     for (mode, sslmode, works) in cases {
         let pooler = front(&listen_tls(dir.path(), mode));
-        let output = psql(&pooler, sslmode, &root, "select 6 * 7");
-        assert_eq!(output.status.success(), works, "{mode} {sslmode}: {}", complained(&output));
-        if works {
-            assert_eq!(said(&output), "42", "{mode} {sslmode}");
-        } else {
-            assert!(complained(&output).contains("SSL is required"), "{}", complained(&output));
+        match psql(&pooler, sslmode, &root, "select 6 * 7") {
+            Ok(said) => assert!(works && said == "42", "{mode} {sslmode}: {said}"),
+            Err(complaint) => {
+                assert!(!works && complaint.contains("SSL is required"), "{mode} {sslmode}: {complaint}");
+            }
         }
     }
     let plain = front("");
-    assert_eq!(said(&psql(&plain, "prefer", "", "select 1")), "1");
-    assert!(!psql(&plain, "require", "", "select 1").status.success(), "nothing to encrypt with");
+    assert_eq!(psql(&plain, "prefer", "", "select 1"), Ok("1".to_owned()));
+    assert!(psql(&plain, "require", "", "select 1").is_err(), "nothing to encrypt with");
 }
 
 #[test]
@@ -81,8 +64,8 @@ fn a_long_result_comes_whole_through_tls() {
     let dir = TempDir::new("tls");
     certificate::make(dir.path(), "a");
     let pooler = front(&listen_tls(dir.path(), "require"));
-    let output = psql(&pooler, "require", "", "select repeat('x', 3000000), n from generate_series(1, 5) n");
-    assert_eq!(said(&output).len(), 5 * (3_000_000 + 3) - 1, "{}", complained(&output));
+    let said = psql(&pooler, "require", "", "select repeat('x', 3000000), n from generate_series(1, 5) n");
+    assert_eq!(said.map(|said| said.len()), Ok(5 * (3_000_000 + 3) - 1));
 }
 
 #[test]
@@ -110,8 +93,7 @@ fn a_storage_encrypts_as_its_mode_says() {
         ("require, a server without", behind(&plain, "tls \"require\""), false),
     ];
     for (name, pooler, works) in cases {
-        let output = psql(&pooler, "disable", "", "select 6 * 7");
-        assert_eq!(output.status.success(), works, "{name}: {}\n{}", complained(&output), pooler.log());
-        assert_eq!(said(&output), if works { "42" } else { "" }, "{name}");
+        let answer = psql(&pooler, "disable", "", "select 6 * 7");
+        assert_eq!(answer.as_deref().ok(), works.then_some("42"), "{name}: {answer:?}\n{}", pooler.log());
     }
 }
