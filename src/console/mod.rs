@@ -226,7 +226,7 @@ impl Console {
             let (severity, code) = (Severity::Notice, SqlState::CONFIG_FILE_ERROR);
             ErrorReply { severity, code, message: line, detail: None, hint: None }.write_notice(&mut out);
         }
-        let why = "RELOAD failed, nothing was changed";
+        let why = "the configuration cannot be used, nothing was changed";
         out.extend(self.error(SqlState::CONFIG_FILE_ERROR, why, self.done()));
         out
     }

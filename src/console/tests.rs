@@ -96,7 +96,7 @@ fn who_may_do_what() {
     assert_eq!(console(Role::Stat).message(&query("show config diff")), Step::Changes("SHOW"));
     assert_eq!(summary(&admin.reloaded()), ["C RELOAD", "Z"]);
     let refusal = ["f:1:1: a".to_owned(), "f:2:1: b".to_owned()];
-    let told = "E F0000 odyssey: c0123456789ab: RELOAD failed, nothing was changed";
+    let told = "E F0000 odyssey: c0123456789ab: the configuration cannot be used, nothing was changed";
     assert_eq!(summary(&admin.not_reloaded(&refusal)), ["N", "N", told, "Z"]);
     assert_eq!(replied(admin.message(&query("set a=b"))), ["C SET", "Z"]);
     assert_eq!(admin.message(&empty(b'X')), Step::End);

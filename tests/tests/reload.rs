@@ -266,7 +266,10 @@ fn a_file_that_cannot_be_used_changes_nothing() {
         assert!(log.contains("nothing was changed: '") && !log.contains("created/deleted"), "{name}: {log}");
         for command in ["reload", "reload dry run", "show config diff"] {
             let reply = pooler.console_reply(command);
-            assert_eq!(reply.sqlstate(), "F0000", "{name}, {command}: {reply:?}");
+            let error = reply.error().unwrap_or_else(|| panic!("{name}, {command}: {reply:?}"));
+            assert_eq!(error.field(b'C').as_deref(), Some("F0000"), "{name}, {command}");
+            let text = error.field(b'M').expect("a text");
+            assert!(text.ends_with("the configuration cannot be used, nothing was changed"), "{text}");
             let notices: Vec<_> = reply.messages.iter().filter(|m| m.tag == b'N').collect();
             assert!(!notices.is_empty(), "{name}, {command}: {reply:?}");
             for notice in notices {
