@@ -9,7 +9,7 @@ use machinarium::net::options::{Keepalive, TcpOptions};
 use machinarium::offload::Offload;
 use machinarium::tls::config::ClientTls;
 use machinarium::{Co, Deadline};
-use odyssey_config::KeepAlive;
+use odyssey_config::{Config, KeepAlive};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -70,9 +70,9 @@ impl Facilities {
 
     /// The next version of the rules is in force. Secrets that it does not have are forgotten.
     pub fn replace_rules(&self, rules: Arc<Rules>) {
-        let passwords: HashSet<&str> =
-            rules.config.rules.iter().filter_map(|rule| Some(rule.password.as_ref()?.expose())).collect();
-        self.verifiers.borrow_mut().retain(|secret, _| passwords.contains(&**secret));
+        let known = passwords(&rules.config);
+        self.verifiers.borrow_mut().retain(|secret, _| known.contains(secret.as_bytes()));
+        self.salted.borrow_mut().retain(|derivation, _| known.contains(&*derivation.password));
         self.rules.replace(Arc::clone(&rules));
     }
 
@@ -153,6 +153,12 @@ impl Facilities {
     }
 }
 
+/// Every password a configuration has, of clients and for servers.
+fn passwords(config: &Config) -> HashSet<&[u8]> {
+    let secrets = config.rules.iter().flat_map(|rule| [&rule.password, &rule.storage_password]);
+    secrets.flatten().map(|secret| secret.expose().as_bytes()).collect()
+}
+
 /// Options of TCP sockets, by the global section.
 pub fn tcp_options(rules: &Rules) -> TcpOptions {
     let global = &rules.config.global;
@@ -166,5 +172,23 @@ pub fn keepalive(configured: &KeepAlive) -> Keepalive {
         interval: configured.interval,
         probes: configured.probes,
         user_timeout: configured.user_timeout,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use odyssey_config::{MemoryLoader, parse};
+
+    #[test]
+    fn passwords_of_both_sides_are_known() {
+        let text =
+            "log_format \"x\" listen { port 1 host \"*\" } storage \"s\" { type \"remote\" host \"h:1\" }
+            database default {
+                user \"a\" { authentication \"md5\" password \"one\" storage \"s\" pool \"session\" }
+                user \"b\" { authentication \"none\" storage_password \"two\" storage \"s\" pool \"session\" }
+            }";
+        let config = parse(&MemoryLoader::new().with("F", text), "F").config.unwrap();
+        assert_eq!(passwords(&config), HashSet::from([&b"one"[..], b"two"]));
     }
 }
