@@ -284,3 +284,16 @@ fn a_role_that_may_look_may_not_reload() {
     }
     assert!(!pooler.log().contains("importing changes"), "{}", pooler.log());
 }
+
+#[test]
+fn a_changed_role_is_that_of_new_sessions() {
+    let pooler = start(&operator("admin"));
+    let open = || pooler.connect().user("op").database("roles").must();
+    let mut admin = open();
+    change(&pooler, &operator("stat"));
+    let mut stat = open();
+    assert_eq!([answer(&mut stat, "show pools"), answer(&mut stat, "reload")], ["", "42501"]);
+    assert_eq!(answer(&mut admin, "reload"), "", "who is in keeps what it came with until it leaves");
+    change(&pooler, &operator("admin"));
+    assert_eq!([answer(&mut stat, "reload"), answer(&mut open(), "reload")], ["42501", ""]);
+}
