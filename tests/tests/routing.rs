@@ -130,6 +130,7 @@ fn the_address_of_the_client_decides() {
     if TcpListener::bind(("::1", 0)).is_err() {
         return eprintln!("skipped: this machine has no IPv6");
     }
+    pooler.wait_log("listening on [::1]", SOON);
     let show = "show application_name";
     assert_eq!(psql::ask(pooler.port(), "hostaddr=::1 sslmode=disable", show), Ok("six".to_owned()));
 }
@@ -162,7 +163,11 @@ fn the_kind_of_connection_decides() {
         format!("backlog 1024 tls \"allow\" tls_cert_file \"{files}/a.crt\" tls_key_file \"{files}/a.key\"");
     let start = |routes: &[(&str, &str, &str)]| {
         let text = config(routes).text().replace("backlog 1024", &tls);
-        Pooler::start_text(&(text + "listen {\n\tport {port}\n}\n"), Postgres::shared().port())
+        let text = text + "listen {\n\tport {port}\n}\n";
+        let pooler = Pooler::start_text(&text, Postgres::shared().port());
+        // The harness has seen the TCP listener answer, which is bound first.
+        pooler.wait_log(&format!(".s.PGSQL.{}\n", pooler.port()), SOON);
+        pooler
     };
     let show = "show application_name";
     let all = [

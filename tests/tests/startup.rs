@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use odyssey_tests::client::{Client, ClientError, Connect};
 use odyssey_tests::pooler::{Config, Pooler, check_config, run_on_config};
 use odyssey_tests::postgres::Postgres;
-use odyssey_tests::process::{Signal, expect_soon, until};
+use odyssey_tests::process::{Signal, until};
 use odyssey_tests::wire;
 
 /// The listener's `client_login_timeout` in [`Config`].
@@ -253,8 +253,8 @@ fn the_login_deadline_counts_from_the_accept() {
 fn a_unix_socket_is_a_listener_like_any_other() {
     let pooler = start(&Config::new().section("listen {\n\tport {port}\n}"));
     let path = pooler.dir().join(format!(".s.PGSQL.{}", pooler.port()));
-    // The harness has seen the TCP listener answer, which is bound first.
-    expect_soon("the socket is there", SLACK, || path.exists());
+    // The harness has seen the TCP listener answer, which is bound first; the file is there before it can be used.
+    pooler.wait_log(&format!("listening on {}", path.display()), SLACK);
     let mut client = Connect::unix(&path).must();
     assert_eq!(client.value("select current_user"), "app");
     client.canceller().cancel().expect("a silent close");
