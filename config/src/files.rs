@@ -40,7 +40,7 @@ pub(crate) struct Reading {
 pub(crate) fn read(loader: &dyn Loader, entry: &str, sink: &mut Sink) -> Reading {
     let mut root = Block::new(Kind::Root, Position::start_of(entry));
     let mut run = Run { loader, sink, files: Vec::new(), ended: false };
-    run.file(entry, 0, &mut root);
+    run.file(entry, None, 0, &mut root);
     Reading { files: run.files, root }
 }
 
@@ -59,8 +59,8 @@ impl Run<'_> {
         self.ended || self.sink.is_full()
     }
 
-    /// Reads the file `path`, included `depth` levels below the entry file, into `root`.
-    pub(crate) fn file(&mut self, path: &str, depth: u32, root: &mut Block) {
+    /// Reads the file `path`, included from this place `depth` levels below the entry file, into `root`.
+    pub(crate) fn file(&mut self, path: &str, from: Option<&Position>, depth: u32, root: &mut Block) {
         let start = Position::start_of(path);
         if depth > INCLUDE_DEPTH_MAX || self.files.len() >= INCLUDES_MAX {
             self.ended = true;
@@ -81,7 +81,10 @@ impl Run<'_> {
             Err(error) => {
                 root.lose(Lost::Blocks);
                 let message = format!("failed to open config file '{path}': {}", system_text(&error));
-                return self.sink.error(&start, message);
+                return match from {
+                    Some(from) => self.sink.error_hint(&start, message, format!("included at {from}")),
+                    None => self.sink.error(&start, message),
+                };
             }
         };
         let file: Arc<str> = path.into();

@@ -72,9 +72,9 @@ impl Parser<'_, '_, '_> {
     }
 
     fn include(&mut self, root: &mut Block) {
-        self.advance();
+        let (_, at) = self.take();
         let Some(path) = self.text(root) else { return root.lose(Lost::Blocks) };
-        self.run.file(&path, self.depth + 1, root);
+        self.run.file(&path, Some(&at), self.depth + 1, root);
     }
 
     fn pair(&mut self, block: &mut Block) {

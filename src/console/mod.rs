@@ -152,6 +152,11 @@ impl Console {
         Console { role, prefix, phase: Phase::Simple }
     }
 
+    /// The rights it has from now on: a reload may have changed those of its rule, and takes them with the rule.
+    pub fn obey(&mut self, rule: Option<&Rule>) {
+        self.role = rule.and_then(|rule| rule.role).unwrap_or(Role::NotAllow);
+    }
+
     /// What follows AuthenticationOk: five ParameterStatus and ReadyForQuery. There is no key to cancel with.
     pub fn welcome(build: &Build) -> Vec<u8> {
         let version = build.number_with_git();

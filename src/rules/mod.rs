@@ -115,6 +115,12 @@ impl Rules {
         self.rules.iter().copied()
     }
 
+    /// What this version makes of a rule of an earlier one: the rule for the same clients.
+    pub fn successor(&self, rule: &Rule) -> Option<&Arc<Rule>> {
+        let key = key(rule);
+        self.config.rules.iter().find(|other| self::key(other) == key)
+    }
+
     /// How many rules came and how many went between `before` and this version.
     pub fn replaced(&self, before: &Rules) -> usize {
         let (old, new): (HashSet<RuleId>, HashSet<RuleId>) =

@@ -12,7 +12,7 @@ use crate::system::reload::{InForce, Plan, Refusal, Request};
 use kiwi::frame::{self, Limits};
 use machinarium::channel::{Sender, oneshot};
 use machinarium::{Co, Deadline, Io};
-use odyssey_config::Change;
+use odyssey_config::{Change, Rule};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -75,12 +75,21 @@ pub fn serve(co: &Co, desk: &Desk, visitor: Visitor) {
             tls: io.tls().is_some(),
         });
         let mut console = Console::of_rule(id, route.rule());
-        converse(co, desk, &mut io, &mut console, surplus, &who);
+        converse(co, desk, &mut io, &mut console, route.rule(), surplus, &who);
     }
     desk.router.say(ToRouter::Left { key: Some(key), route: Some(route.id) });
 }
 
-fn converse(co: &Co, desk: &Desk, io: &mut Io, console: &mut Console, mut bytes: Vec<u8>, who: &Who<'_>) {
+fn converse(
+    co: &Co,
+    desk: &Desk,
+    io: &mut Io,
+    console: &mut Console,
+    rule: &Rule,
+    mut bytes: Vec<u8>,
+    who: &Who<'_>,
+) {
+    let mut obeyed = desk.in_force.get().version;
     let by = Deadline::never("an operator may keep a session open");
     if io.write_all(co, &Console::welcome(&Build::current()), by).is_err() {
         return;
@@ -99,6 +108,11 @@ fn converse(co: &Co, desk: &Desk, io: &mut Io, console: &mut Console, mut bytes:
             continue;
         };
         let message: Vec<u8> = bytes.drain(..len).collect();
+        let rules = desk.in_force.get();
+        if rules.version != obeyed {
+            obeyed = rules.version;
+            console.obey(rules.successor(rule).map(AsRef::as_ref));
+        }
         let reply = match console.message(&message) {
             Step::End => return,
             Step::Reply(reply) => reply,

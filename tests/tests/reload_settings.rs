@@ -286,14 +286,16 @@ fn a_role_that_may_look_may_not_reload() {
 }
 
 #[test]
-fn a_changed_role_is_that_of_new_sessions() {
+fn a_changed_role_is_obeyed_by_all_sessions() {
     let pooler = start(&operator("admin"));
     let open = || pooler.connect().user("op").database("roles").must();
     let mut admin = open();
     change(&pooler, &operator("stat"));
     let mut stat = open();
     assert_eq!([answer(&mut stat, "show pools"), answer(&mut stat, "reload")], ["", "42501"]);
-    assert_eq!(answer(&mut admin, "reload"), "", "who is in keeps what it came with until it leaves");
+    assert_eq!([answer(&mut admin, "show pools"), answer(&mut admin, "reload")], ["", "42501"]);
     change(&pooler, &operator("admin"));
-    assert_eq!([answer(&mut stat, "reload"), answer(&mut open(), "reload")], ["42501", ""]);
+    assert_eq!([answer(&mut stat, "reload"), answer(&mut open(), "reload")], ["", ""]);
+    change(&pooler, &Config::new());
+    assert_eq!(answer(&mut admin, "show pools"), "42501", "its rule is gone");
 }

@@ -35,7 +35,7 @@ table! {
     CLIENT_SHOW_ID = "client_show_id", Bool, Flag(true), NewClients, Full, "Put the client's id into error texts sent to it.";
     RESERVE_SESSION_SERVER_CONNECTION = "reserve_session_server_connection", Bool, Flag(true), Never, Ignored("it never had an effect"), "Accepted and kept.";
     APPLICATION_NAME_ADD_HOST = "application_name_add_host", Bool, Flag(false), NewClients, NotYet(NO_PARAMS), "Append the client's address to its application_name.";
-    MAINTAIN_PARAMS = "maintain_params", Bool, Flag(true), NewClients, NotYet(NO_PARAMS), "Give the client's session parameters to the server it gets.";
+    MAINTAIN_PARAMS = "maintain_params", Bool, Flag(true), NewClients, Full, "Give the client's session parameters to the server it gets.";
     POOL = "pool", Ty::Text, Required, NewClients, Full, "When a server goes back: `session` (the client leaves), `transaction` or `statement` (one ends).";
     POOL_ROUTING = "pool_routing", Ty::Text, Text("client_visible"), NewClients, Full, "`internal` hides the rule from clients and leaves it to queries of the pooler itself.";
     POOL_SIZE = "pool_size", Int(NonNegative(I32_MAX)), Number(0), NewClients, Full, "Servers per route and endpoint; 0 is no limit.";

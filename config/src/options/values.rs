@@ -17,12 +17,9 @@ pub(crate) static SEVERAL_ENDPOINTS: ValueRow =
 pub(crate) static GROUP: ValueRow =
     ValueRow { name: "group", not_yet: Some("members are not looked up yet, nobody matches the rule") };
 pub(crate) static WATCHDOG: ValueRow = ValueRow { name: "watchdog", not_yet: None };
-pub(crate) static OPTIONS: ValueRow =
-    ValueRow { name: "options", not_yet: Some("parameters are not replayed yet") };
-pub(crate) static BACKEND_STARTUP_OPTIONS: ValueRow = ValueRow {
-    name: "backend_startup_options",
-    not_yet: Some("the server's startup message carries only user and database"),
-};
+pub(crate) static OPTIONS: ValueRow = ValueRow { name: "options", not_yet: None };
+pub(crate) static BACKEND_STARTUP_OPTIONS: ValueRow =
+    ValueRow { name: "backend_startup_options", not_yet: None };
 pub(crate) static BALANCING_METHOD: ValueRow = ValueRow { name: "balancing method", not_yet: None };
 
 /// Every row of this file.

@@ -94,7 +94,7 @@ impl Reader<'_, '_> {
                 return;
             }
             match self.text("include", &at, path) {
-                Some(path) => self.run.file(&path, self.depth + 1, root),
+                Some(path) => self.run.file(&path, Some(&at), self.depth + 1, root),
                 None => root.lose(Lost::Blocks),
             }
         }
