@@ -80,6 +80,8 @@ impl Reloader {
         let by = Deadline::never("until the process ends");
         while let Ok(Request { plan, reply }) = requests.recv(co, by) {
             let outcome = self.reload(co, plan);
+            // What was read and compared was many times what is kept.
+            machinarium::memory::give_back();
             if let Some(reply) = reply {
                 reply.send(outcome).ok();
             }
