@@ -42,9 +42,9 @@ pub enum HbaConnection {
     Local,
     /// `host`: TCP from this block.
     Host(HbaBlock),
-    /// `hostssl`: TCP from this block after an SSLRequest.
+    /// `hostssl`: TCP from this block with TLS.
     HostSsl(HbaBlock),
-    /// `hostnossl`: TCP from this block without an SSLRequest.
+    /// `hostnossl`: TCP from this block without TLS.
     HostNoSsl(HbaBlock),
 }
 

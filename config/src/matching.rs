@@ -17,8 +17,7 @@ pub struct Client<'a> {
     pub address: Option<IpAddr>,
     /// Whether it came by a unix socket.
     pub unix: bool,
-    /// Whether it sent an SSLRequest, whatever the answer was. A listener with `tls "disable"` answers `N`
-    /// and the client goes on in plaintext, yet still counts as SSL for `hostssl`.
+    /// Whether its connection is encrypted.
     pub tls: bool,
     /// Its host name, found by reverse lookup and confirmed by forward lookup; `None` when that failed or was
     /// not tried. Without it rules with a host name or suffix never match (see [`Config::needs_host_names`]).

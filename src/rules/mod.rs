@@ -117,8 +117,7 @@ impl Rules {
 
     /// What this version makes of a rule of an earlier one: the rule for the same clients.
     pub fn successor(&self, rule: &Rule) -> Option<&Arc<Rule>> {
-        let key = key(rule);
-        self.config.rules.iter().find(|other| self::key(other) == key)
+        self.config.rules.iter().find(|other| are_for_the_same(other, rule))
     }
 
     /// How many rules came and how many went between `before` and this version.
@@ -240,6 +239,14 @@ impl<'a> Old<'a> {
             && ldap(&before.config.ldap_endpoints, old) == ldap(endpoints, rule);
         same.then(|| (id, Arc::clone(old)))
     }
+}
+
+fn are_for_the_same(a: &Rule, b: &Rule) -> bool {
+    a.database == b.database
+        && a.user == b.user
+        && a.address.text() == b.address.text()
+        && a.connection == b.connection
+        && a.pool.routing == b.pool.routing
 }
 
 /// What tells rules apart: names, address text, connection type, and who sees it.

@@ -89,7 +89,8 @@ fn converse(
     mut bytes: Vec<u8>,
     who: &Who<'_>,
 ) {
-    let mut obeyed = desk.in_force.get().version;
+    // None: the rule it came by may be gone already.
+    let mut obeyed = None;
     let by = Deadline::never("an operator may keep a session open");
     if io.write_all(co, &Console::welcome(&Build::current()), by).is_err() {
         return;
@@ -109,8 +110,8 @@ fn converse(
         };
         let message: Vec<u8> = bytes.drain(..len).collect();
         let rules = desk.in_force.get();
-        if rules.version != obeyed {
-            obeyed = rules.version;
+        if obeyed != Some(rules.version) {
+            obeyed = Some(rules.version);
             console.obey(rules.successor(rule).map(AsRef::as_ref));
         }
         let reply = match console.message(&message) {

@@ -204,9 +204,9 @@ pub enum ConnectionType {
     Local,
     /// `host`: TCP.
     Host,
-    /// `hostssl`: TCP, and an SSLRequest was sent.
+    /// `hostssl`: TCP with TLS.
     HostSsl,
-    /// `hostnossl`: TCP, and none was sent.
+    /// `hostnossl`: TCP without TLS.
     HostNoSsl,
 }
 
