@@ -128,7 +128,9 @@ fn what_only_a_restart_can_change_is_named_and_kept() {
         assert!(line.contains("kept as it was until a restart"), "{line}");
     }
     assert_eq!((setting(&pooler, "workers").as_str(), workers(&pooler)), ("1", 0));
-    assert_eq!(workers(&start(&Config::new().workers(3))), 3);
+    let started_so = start(&Config::new().workers(3));
+    // It listens before its workers are all there.
+    expect_soon("three workers run", SOON, || workers(&started_so) == 3);
     // They differ still, and are told again.
     assert_eq!(pooler.console("show config diff").rows().count(), 2);
     assert!(pooler.hup().contains("workers 1 -> 3"));
