@@ -59,6 +59,7 @@ pub use model::*;
 pub use option::{Check, Effect, Fallback, Opt, Reload, Ty};
 pub use options::{not_effective_table, sections};
 pub use overrides::Override;
+pub use resolve::option_names;
 pub use settings::{Origin, Setting};
 pub use source::{
     FILE_BYTES_MAX, FileLoader, INCLUDE_DEPTH_MAX, INCLUDES_MAX, Loader, MemoryLoader, Position,

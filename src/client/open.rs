@@ -311,3 +311,15 @@ fn refuse(co: &Co, mut io: Io, visit: &Visit, fault: &Fault) {
         cleanup::farewell(co, &mut io, &out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kiwi::params::TRACKED;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_options_may_name_is_what_is_tracked() {
+        let named: BTreeSet<&str> = odyssey_config::option_names().collect();
+        assert_eq!(named, TRACKED.into_iter().collect());
+    }
+}

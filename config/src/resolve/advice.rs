@@ -68,7 +68,7 @@ fn single_rule(rule: &Rule, block: &Block, cx: &mut Cx<'_>) {
     for options in block.of(Kind::Options) {
         for (name, _) in options.pairs.iter().filter(|(name, _)| !parameters::is_known(name)) {
             let message = format!("parameter '{name}' is not one that options can set and is dropped");
-            match words::near(name, parameters::names()) {
+            match words::near(name, parameters::option_names()) {
                 Some(hint) => cx.sink.warning_hint(&options.at, message, hint),
                 None => cx.sink.warning(&options.at, message),
             }

@@ -18,6 +18,8 @@ mod storage;
 mod structure;
 mod words;
 
+pub use parameters::option_names;
+
 use crate::ast::{Block, Kind};
 use crate::diagnostic::Sink;
 use crate::hba;

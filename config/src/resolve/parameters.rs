@@ -40,7 +40,7 @@ pub(super) fn is_known(name: &str) -> bool {
     NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Every name.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+/// Names of the parameters a route's `options` may hold; others are left out with a warning.
+pub fn option_names() -> impl Iterator<Item = &'static str> {
     NAMES.into_iter()
 }
