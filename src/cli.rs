@@ -191,7 +191,7 @@ const LONG: [(&str, Flag); 9] = [
 /// Options count from left to right: `--version`, `--help` and `--usage` answer at once, and a wrong option ends
 /// the reading, whatever follows.
 ///
-/// With `--explain` the line is read by the rules of [`explain::parse`].
+/// With `--explain` the line is read by the rules of `explain::parse`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
     let args: Vec<OsString> = args.into_iter().collect();
     if args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--explain") {

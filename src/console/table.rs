@@ -102,7 +102,7 @@ pub fn write<'r, R: 'r>(out: &mut Vec<u8>, columns: &[Column<R>], rows: impl Int
     write_tagged(out, "SHOW", columns, rows);
 }
 
-/// As [`write`], under another tag.
+/// As [`write()`], under another tag.
 pub fn write_tagged<'r, R: 'r>(
     out: &mut Vec<u8>,
     tag: &str,
