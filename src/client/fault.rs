@@ -108,8 +108,28 @@ pub enum Fault {
     Killed,
     /// The process ends.
     Shutdown,
+    /// It kept its server and did nothing for too long.
+    Idle(Idle),
     /// A part of this process did not answer.
     Internal(&'static str),
+}
+
+/// In what a client was idle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Idle {
+    /// In its session: `pool_client_idle_timeout`.
+    Session,
+    /// In a transaction: `pool_idle_in_transaction_timeout`.
+    Transaction,
+}
+
+impl std::fmt::Display for Idle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Idle::Session => "idle",
+            Idle::Transaction => "idle in transaction",
+        })
+    }
 }
 
 /// What a client is told, before the prefix.
@@ -232,6 +252,13 @@ impl Fault {
                 ),
                 hint: Some("Try to reconnect"),
             }),
+            Fault::Idle(idle) => Some(Told {
+                severity: Severity::Fatal,
+                code: SqlState::CONNECTION_FAILURE,
+                message: DROPPED.into(),
+                detail: Some(format!("Connection was dropped by Odyssey due to {idle} timeout").into()),
+                hint: None,
+            }),
             Fault::Shutdown => Some(Told {
                 severity: Severity::Fatal,
                 code: SqlState::CONNECTION_FAILURE,
@@ -270,7 +297,10 @@ impl Fault {
 
     /// Whether it deserves a line in the log even without `log_session`.
     pub fn is_an_error(&self) -> bool {
-        !matches!(self, Fault::Relay(RelayFault::ClientGone(_)) | Fault::Shutdown | Fault::Killed)
+        !matches!(
+            self,
+            Fault::Relay(RelayFault::ClientGone(_)) | Fault::Shutdown | Fault::Killed | Fault::Idle(_)
+        )
     }
 }
 

@@ -27,7 +27,7 @@ use crate::base::ids::ClientId;
 use crate::base::limits::FAIL_FAST_WAIT;
 use crate::client::attach::Attach;
 use crate::client::choice::Choice;
-use crate::client::fault::Fault;
+use crate::client::fault::{Fault, Idle};
 use crate::client::waiting::{Ended, Waiting};
 use crate::log::Who;
 use crate::relay::lane::{Filled, Lane};
@@ -39,9 +39,11 @@ use crate::worker::Worker;
 use crate::worker::entry::Entry;
 use crate::worker::lease::{Lease, Permit};
 use crate::worker::route_pool::RoutePool;
+use kiwi::backend::status::TxStatus;
 use kiwi::params::Params;
 use machinarium::net::addr::PeerAddr;
 use machinarium::{Co, HostTimer, Io};
+use odyssey_config::PoolMode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +137,18 @@ impl Client {
             }
             Some(Patience::Full) | None => timeout,
         }
+    }
+
+    /// How long it may go on resting with the server it holds, and what it is idle in; `None`: for ever.
+    pub fn idle_limit(&self) -> Option<(Duration, Idle)> {
+        let (lease, rule) = (self.server.as_ref()?, &self.pool.route.rule().pool);
+        let (limit, idle) = match lease.flow.tx() {
+            TxStatus::Idle => (rule.client_idle_timeout, Idle::Session),
+            _ => (rule.idle_in_transaction_timeout, Idle::Transaction),
+        };
+        limit
+            .filter(|_| idle == Idle::Transaction || self.pool.mode() == PoolMode::Session)
+            .map(|limit| (limit, idle))
     }
 
     /// Whether the replicas it reads from are near enough to their primary for it to go on.

@@ -59,12 +59,16 @@ impl Host for Dispatcher {
 impl Worker {
     /// Lets a client rest until it, or a server it keeps, has something to read. What is there already starts the
     /// next turn at once.
-    pub fn lay_down(client: Box<Client>) {
+    pub fn lay_down(mut client: Box<Client>) {
         let key = client_key(client.slot());
         let watched = client.io.watch(key, Watch::Readable)
             && client.server.as_ref().is_none_or(|lease| lease.io.watch(key, Watch::Readable));
         if !watched {
             return Worker::wake(client, Wake::Bytes);
+        }
+        if let Some((limit, _)) = client.idle_limit() {
+            let machine = client.io.machine();
+            client.timer = Some(machine.set_host_timer(machine.now() + limit, key));
         }
         Worker::rest(client, Rest::Idle);
     }
@@ -138,7 +142,11 @@ impl Worker {
     fn rouse_client(self: &Rc<Self>, slot: u64, why: Rouse) {
         let Some((mut client, was)) = self.take_resting(slot) else { return };
         match was {
-            Resting::Idle => Worker::wake(client, Wake::Bytes),
+            Resting::Idle => {
+                let late = client.idle_limit().filter(|_| why == Rouse::Deadline);
+                let wake = late.map_or(Wake::Bytes, |(_, idle)| Wake::Dismissed(Fault::Idle(idle)));
+                Worker::wake(client, wake);
+            }
             Resting::Queued if why == Rouse::Deadline && client.due(self.machine.now()) == Due::Notice => {
                 match client.tell_it_waits() {
                     Ok(()) => {

@@ -53,8 +53,8 @@ table! {
     POOL_ATTACH_CHECK = "pool_attach_check", Bool, Flag(true), Never, Ignored("an idle server is always watched, at no cost"), "Look at an idle server's socket before it is lent.";
     POOL_ACQUIRE_FAIL_FAST = "pool_acquire_fail_fast", Bool, Flag(false), NewClients, Full, "With several endpoints, ask each once before waiting.";
     POOL_NOTICE_AFTER_WAITING_MS = "pool_notice_after_waiting_ms", Int(NonNegative(U64_MAX)), Unset, NewClients, Full, "Milliseconds of waiting for a server after which the client gets a NOTICE, and a second one when the wait is over; unset: none.";
-    POOL_CLIENT_IDLE_TIMEOUT = "pool_client_idle_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, NotYet(NO_IDLE), "Session pooling: seconds after which an idle client is dropped; 0 is never.";
-    POOL_IDLE_IN_TRANSACTION_TIMEOUT = "pool_idle_in_transaction_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, NotYet(NO_IDLE), "Seconds after which a client idle in a transaction is dropped; 0 is never.";
+    POOL_CLIENT_IDLE_TIMEOUT = "pool_client_idle_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, Full, "Session pooling: seconds after which an idle client is dropped; 0 is never.";
+    POOL_IDLE_IN_TRANSACTION_TIMEOUT = "pool_idle_in_transaction_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, Full, "Seconds after which a client idle in a transaction is dropped; 0 is never.";
     SHARED_POOL = "shared_pool", Ty::Text, Unset, NewClients, NotYet("every route has a pool of its own"), "Pool shared with other routes.";
     SERVER_LIFETIME = "server_lifetime", Int(NonNegative(U64_MAX)), Number(3600), NewClients, Full, "Seconds after which an idle server is replaced; 0 is never.";
     SERVER_DROP_ON_CACHED_PLAN_ERROR = "server_drop_on_cached_plan_error", Bool, Flag(true), NewClients, NotYet(NO_PREPARED), "Close a server whose cached plan changed its result type.";
@@ -82,7 +82,6 @@ const NO_CERT: &str = "client certificates are not compared with users yet";
 const NO_AUTH_QUERY: &str = "secrets are not looked up in a database yet";
 const NO_IAM: &str = "the IAM proxy is not asked yet";
 const NO_LDAP: &str = "LDAP servers are not asked yet";
-const NO_IDLE: &str = "idle clients are not dropped yet";
 const NO_GROUPS: &str = "group members are not looked up yet";
 
 /// `ldap_storage_credentials "NAME" { ... }`.
