@@ -3,6 +3,7 @@
 use kiwi::startup::{CancelKey, SecretKey};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 use uuid::Uuid;
 
 const DIGITS: u64 = 0xFFFF_FFFF_FFFF;
@@ -81,6 +82,15 @@ impl fmt::Debug for ClientId {
     }
 }
 
+impl ServerId {
+    /// How long a server of this name lives when the operator says `limit`: up to a tenth less, by its name, so that
+    /// servers that were born together do not die together.
+    pub fn lifetime(self, limit: Duration) -> Duration {
+        let share = u32::try_from(self.0 % 1000).unwrap_or(0);
+        limit - limit / 10_000 * share
+    }
+}
+
 impl fmt::Display for ServerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s{:012x}", self.0)
@@ -122,6 +132,16 @@ mod tests {
         let long = CancelKey { pid: 1, secret: SecretKey::new(&[0; 32]).expect("a long key") };
         assert_eq!(ClientKey::from_wire(&long), None);
         assert!(key.to_wire().pid >= 0);
+    }
+
+    #[test]
+    fn lifetimes_are_spread_over_a_tenth() {
+        let hour = Duration::from_secs(3600);
+        let lives: Vec<u64> = (0..1000).map(|n| ServerId(n).lifetime(hour).as_secs()).collect();
+        assert_eq!((lives.iter().min(), lives.iter().max()), (Some(&3240), Some(&3600)));
+        let early = lives.iter().filter(|secs| **secs < 3420).count();
+        assert!((450..550).contains(&early), "evenly: {early}");
+        assert!(ServerId(DIGITS).lifetime(Duration::MAX) <= Duration::MAX, "nothing overflows");
     }
 
     #[test]

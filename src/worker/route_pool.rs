@@ -300,7 +300,7 @@ impl RoutePool {
             let rests = now.saturating_duration_since(server.idle_since);
             let lives = now.saturating_duration_since(server.born);
             rule.pool.ttl.is_some_and(|ttl| rests >= ttl)
-                || rule.server_lifetime.is_some_and(|lifetime| lives >= lifetime)
+                || rule.server_lifetime.is_some_and(|limit| lives >= server.id.lifetime(limit))
         });
     }
 

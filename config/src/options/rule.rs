@@ -56,7 +56,7 @@ table! {
     POOL_CLIENT_IDLE_TIMEOUT = "pool_client_idle_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, Full, "Session pooling: seconds after which an idle client is dropped; 0 is never.";
     POOL_IDLE_IN_TRANSACTION_TIMEOUT = "pool_idle_in_transaction_timeout", Int(NonNegative(U64_MAX)), Number(0), NewClients, Full, "Seconds after which a client idle in a transaction is dropped; 0 is never.";
     SHARED_POOL = "shared_pool", Ty::Text, Unset, NewClients, NotYet("every route has a pool of its own"), "Pool shared with other routes.";
-    SERVER_LIFETIME = "server_lifetime", Int(NonNegative(U64_MAX)), Number(3600), NewClients, Full, "Seconds after which an idle server is replaced; 0 is never.";
+    SERVER_LIFETIME = "server_lifetime", Int(NonNegative(U64_MAX)), Number(3600), NewClients, Full, "Seconds after which an idle server is replaced, for each up to a tenth less so that not all die at once; 0 is never.";
     SERVER_DROP_ON_CACHED_PLAN_ERROR = "server_drop_on_cached_plan_error", Bool, Flag(true), NewClients, NotYet(NO_PREPARED), "Close a server whose cached plan changed its result type.";
     QUANTILES = "quantiles", Ty::Text, Unset, NewClients, NotYet("times are not kept as quantiles yet"), "Quantiles of query times to keep: `\"0.99,0.95\"`.";
     TARGET_SESSION_ATTRS = "target_session_attrs", Ty::Text, Unset, NewClients, Full, "`read-write`, `read-only`, `any` or `prefer-standby`.";
