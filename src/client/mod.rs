@@ -32,7 +32,7 @@ use crate::client::waiting::{Ended, Waiting};
 use crate::log::Who;
 use crate::relay::lane::{Filled, Lane};
 use crate::relay::observe::{LogQueries, Observer};
-use crate::relay::policy::{self, After};
+use crate::relay::policy::{self, After, Pin};
 use crate::relay::upstream::{self, Need};
 use crate::relay::{self, RelayFault, Turn};
 use crate::worker::Worker;
@@ -299,7 +299,7 @@ fn exchange(co: &Co, client: &mut Client, up: &mut Lane) -> Result<Turn, Fault> 
     let mut lease = client.server.take().expect("a server was attached");
     let mut down = Lane::default();
     let moved = (up.moved(), down.moved());
-    let turn = {
+    let (turn, pin) = {
         let who = Who {
             client: Some(client.id),
             server: Some(lease.id),
@@ -317,8 +317,12 @@ fn exchange(co: &Co, client: &mut Client, up: &mut Lane) -> Result<Turn, Fault> 
             client.log_queries,
             &pool.route.rule().pool,
         );
-        relay::run(co, &mut client.io, server, up, &mut down, &mut observer)
+        let turn = relay::run(co, &mut client.io, server, up, &mut down, &mut observer);
+        (turn, observer.pin())
     };
+    if pin != Pin::None {
+        lease.pin = pin;
+    }
     lease.pool.counters.received.add(up.moved() - moved.0);
     lease.pool.counters.sent.add(down.moved() - moved.1);
     // A message that went out in part: whatever comes next would be taken for the rest of it.
@@ -332,7 +336,7 @@ fn exchange(co: &Co, client: &mut Client, up: &mut Lane) -> Result<Turn, Fault> 
             return Err(Fault::Relay(fault));
         }
     };
-    match policy::after(lease.pool.mode(), lease.flow.tx()) {
+    match policy::after(lease.pool.mode(), lease.flow.tx(), lease.pin) {
         After::Keep => client.server = Some(lease),
         After::Detach => lease.release(),
     }

@@ -4,6 +4,7 @@
 use crate::client::Wanted;
 use crate::log::Who;
 use crate::relay::RelayFault;
+use crate::relay::policy::Pin;
 use crate::relay::{policy, report};
 use crate::server::{Session, Trace};
 use crate::stats::counters::RouteCounters;
@@ -48,6 +49,8 @@ pub struct Observer<'a> {
     log_queries: LogQueries,
     mode: PoolMode,
     traces: Traces,
+    pin_on_listen: bool,
+    pin: Pin,
     farewell: bool,
 }
 
@@ -61,12 +64,18 @@ impl<'a> Observer<'a> {
         pooling: &Pooling,
     ) -> Observer<'a> {
         let (mode, traces) = (pooling.mode, Traces::of(pooling));
-        Observer { wanted, counters, who, log_queries, mode, traces, farewell: false }
+        let (pin_on_listen, pin) = (pooling.pin_on_listen, Pin::None);
+        Observer { wanted, counters, who, log_queries, mode, traces, pin_on_listen, pin, farewell: false }
     }
 
     /// Whether the server sent an error that nobody asked for: it is closing.
     pub fn server_said_farewell(&self) -> bool {
         self.farewell
+    }
+
+    /// What was done in this turn that pins the client to its server.
+    pub fn pin(&self) -> Pin {
+        self.pin
     }
 
     /// A message goes to the server. `body` is what of it was there, `len` the length of the whole message.
@@ -110,6 +119,9 @@ impl<'a> Observer<'a> {
             }
             Reply::Complete => {
                 let tag = whole.get(HEADER_LEN..).unwrap_or_default();
+                if self.pin_on_listen && policy::listens(tag) {
+                    self.pin = Pin::Listens;
+                }
                 if self.traces == Traces::Matter
                     && session.trace == Trace::Clean
                     && !policy::leaves_session_clean(tag)

@@ -13,9 +13,24 @@ pub enum After {
     Detach,
 }
 
+/// Why a server stays with its client whatever the pooling mode is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pin {
+    /// It does not.
+    None,
+    /// The client listens to notifications, which only this server gets.
+    Listens,
+}
+
+/// Whether a command, by its tag, is one that pins under `pool_pin_on_listen`.
+pub fn listens(tag: &[u8]) -> bool {
+    tag.strip_suffix(b"\0").unwrap_or(tag) == b"LISTEN"
+}
+
 /// Decides after every settled exchange.
-pub fn after(mode: PoolMode, tx: TxStatus) -> After {
+pub fn after(mode: PoolMode, tx: TxStatus, pin: Pin) -> After {
     match (mode, tx) {
+        _ if pin != Pin::None => After::Keep,
         (PoolMode::Session, _) => After::Keep,
         (PoolMode::Transaction | PoolMode::Statement, TxStatus::Idle) => After::Detach,
         // In statement pooling it is never reached: see `refuses`.
@@ -97,8 +112,17 @@ mod tests {
             (Statement, Failed, After::Keep),
         ];
         for (mode, tx, want) in cases {
-            assert_eq!(after(mode, tx), want, "{mode:?} {tx:?}");
+            assert_eq!(after(mode, tx, Pin::None), want, "{mode:?} {tx:?}");
+            assert_eq!(after(mode, tx, Pin::Listens), Keep, "{mode:?} {tx:?}");
             assert_eq!(refuses(mode, tx), mode == Statement && tx != Idle, "{mode:?} {tx:?}");
+        }
+    }
+
+    #[test]
+    fn listening_is_told_by_the_tag() {
+        for (tag, want) in [("LISTEN\0", true), ("LISTEN", true), ("UNLISTEN\0", false), ("LISTENS\0", false)]
+        {
+            assert_eq!(listens(tag.as_bytes()), want, "{tag}");
         }
     }
 

@@ -3,9 +3,11 @@
 //! Both give back what they hold when dropped, whatever happened: a panic of the client's coroutine, an early
 //! return, a fault. Dropping never parks.
 
+use crate::relay::policy::Pin;
 use crate::server::{Server, Trace, reset};
 use crate::worker::Worker;
 use crate::worker::route_pool::RoutePool;
+use odyssey_config::Discard;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
@@ -15,6 +17,8 @@ pub struct Lease {
     pub server: Option<Box<Server>>,
     /// Its pool.
     pub pool: Rc<RoutePool>,
+    /// Why it stays with its client.
+    pub pin: Pin,
 }
 
 impl Lease {
@@ -22,7 +26,7 @@ impl Lease {
     pub fn new(pool: &Rc<RoutePool>, server: Box<Server>, client: u64) -> Lease {
         pool.worker().link(server.slot, Some(client));
         pool.counters.attached.add(1);
-        Lease { server: Some(server), pool: Rc::clone(pool) }
+        Lease { server: Some(server), pool: Rc::clone(pool), pin: Pin::None }
     }
 
     /// Marks it as something that must not be lent again.
@@ -32,6 +36,10 @@ impl Lease {
 
     /// Gives the server back: at once when it is clean, else through a coroutine that makes it so.
     pub fn release(mut self) {
+        if self.pin != Pin::None && self.pool.route.rule().pool.discard == Discard::None {
+            // Nobody would make it forget what it listens to: the next client would hear it.
+            return self.close();
+        }
         let Some(server) = self.server.take() else { return };
         let worker = self.pool.worker();
         worker.link(server.slot, None);

@@ -49,7 +49,7 @@ table! {
     POOL_ROLLBACK = "pool_rollback", Bool, Flag(true), NewClients, Full, "Roll back the transaction of a client that left; `no` closes the server.";
     POOL_RESET_TIMEOUT_MS = "pool_reset_timeout_ms", Int(NonNegative(U64_MAX)), Number(1000), NewClients, Full, "Milliseconds each step of cleaning a server may take; 0 is no limit.";
     POOL_RESERVE_PREPARED_STATEMENT = "pool_reserve_prepared_statement", Bool, Flag(true), NewClients, NotYet(NO_PREPARED), "Prepared statements in transaction and statement pooling.";
-    POOL_PIN_ON_LISTEN = "pool_pin_on_listen", Bool, Flag(false), NewClients, NotYet("LISTEN does not keep the server"), "Keep the server after LISTEN.";
+    POOL_PIN_ON_LISTEN = "pool_pin_on_listen", Bool, Flag(false), NewClients, Full, "Transaction and statement pooling: a client that has done LISTEN keeps its server, and so hears notifications, until it leaves.";
     POOL_ATTACH_CHECK = "pool_attach_check", Bool, Flag(true), Never, Ignored("an idle server is always watched, at no cost"), "Look at an idle server's socket before it is lent.";
     POOL_ACQUIRE_FAIL_FAST = "pool_acquire_fail_fast", Bool, Flag(false), NewClients, Full, "With several endpoints, ask each once before waiting.";
     POOL_NOTICE_AFTER_WAITING_MS = "pool_notice_after_waiting_ms", Int(NonNegative(U64_MAX)), Unset, NewClients, Full, "Milliseconds of waiting for a server after which the client gets a NOTICE, and a second one when the wait is over; unset: none.";
