@@ -149,7 +149,7 @@ fn open(co: &Co, visit: &mut Visit, offered: &Offered, wire: &mut Wire) -> Resul
         let from = visit.peer.ip().map_or_else(|| visit.peer.to_string(), |ip| ip.to_string());
         return Err(Fault::HbaRejected(format!("ip '{from}' user '{}'", route.rule().title())));
     }
-    let (wanted, hints) = wanted(&hello, route.rule());
+    let (wanted, hints) = wanted(&hello, route.rule(), &visit.peer);
     let choice = Choice::of(listen, &route, hints);
     if let Some(choice) = &choice {
         choice.admit(&worker, &route, None, &names)?;
@@ -268,7 +268,7 @@ fn hand_to_console(co: &Co, visit: &mut Visit, welcome: Welcome, mut wire: Wire)
 
 /// What the client's startup packet and the rule's `options` want the session to have, and the hints among it, which
 /// are for us.
-fn wanted(hello: &StartupMessage, rule: &Rule) -> (Wanted, Hints) {
+fn wanted(hello: &StartupMessage, rule: &Rule, peer: &PeerAddr) -> (Wanted, Hints) {
     let mut wanted = Params::default();
     if let Some(options) = hello.options() {
         params::parse_options(options, |name, value| {
@@ -280,6 +280,10 @@ fn wanted(hello: &StartupMessage, rule: &Rule) -> (Wanted, Hints) {
             wanted.set(name, value);
         }
     }
+    if rule.application_name_add_host {
+        let name = with_host(wanted.get(APPLICATION_NAME).unwrap_or(b"unknown"), peer);
+        wanted.set(APPLICATION_NAME, &name);
+    }
     for (name, value) in &rule.options {
         if params::is_tracked(name.as_bytes()) {
             wanted.set(name.as_bytes(), value.as_bytes());
@@ -287,6 +291,22 @@ fn wanted(hello: &StartupMessage, rule: &Rule) -> (Wanted, Hints) {
     }
     let hints = Hints::take(&mut wanted);
     (Wanted::new(wanted), hints)
+}
+
+const APPLICATION_NAME: &[u8] = b"application_name";
+
+/// PostgreSQL cuts an application_name to so many bytes (`runtime-config-logging`).
+const APPLICATION_NAME_BYTES: usize = 63;
+
+/// An application_name and where its client is; of a long name the end is left out, not the address.
+fn with_host(name: &[u8], peer: &PeerAddr) -> Vec<u8> {
+    let host = format!(" - {peer}");
+    let mut room = APPLICATION_NAME_BYTES.saturating_sub(host.len()).min(name.len());
+    // A character is left out whole.
+    while room > 0 && name.get(room).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        room -= 1;
+    }
+    [&name[..room], host.as_bytes()].concat()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -314,8 +334,26 @@ fn refuse(co: &Co, mut io: Io, visit: &Visit, fault: &Fault) {
 
 #[cfg(test)]
 mod tests {
+    use super::with_host;
     use kiwi::params::TRACKED;
+    use machinarium::net::addr::PeerAddr;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn the_address_survives_a_long_name() {
+        let peer = PeerAddr::Tcp("[2001:db8::1]:65000".parse().unwrap());
+        let cases = [
+            ("app", "app - [2001:db8::1]:65000"),
+            ("", " - [2001:db8::1]:65000"),
+            (&"n".repeat(100), &format!("{} - [2001:db8::1]:65000", "n".repeat(41))),
+            (&"é".repeat(50), &format!("{} - [2001:db8::1]:65000", "é".repeat(20))),
+        ];
+        for (name, want) in cases {
+            let made = with_host(name.as_bytes(), &peer);
+            assert_eq!(String::from_utf8_lossy(&made), want, "{name}");
+            assert!(made.len() <= 63, "{name}");
+        }
+    }
 
     #[test]
     fn what_options_may_name_is_what_is_tracked() {

@@ -22,6 +22,20 @@ fn options_override_what_the_client_asks_for() {
 }
 
 #[test]
+fn the_clients_address_is_seen_at_the_server() {
+    let config = Config::new().mode(Mode::Transaction).pool_size(1).route("application_name_add_host yes");
+    let pooler = start(&config);
+    let mut named = pooler.connect().param("application_name", "me").must();
+    let mut nameless = pooler.client();
+    for _ in 0..2 {
+        let name = named.value("SHOW application_name");
+        assert!(name.starts_with("me - 127.0.0.1:"), "{name}");
+        let name = nameless.value("SHOW application_name");
+        assert!(name.starts_with("unknown - 127.0.0.1:"), "{name}");
+    }
+}
+
+#[test]
 fn without_maintain_params_they_stay_where_they_are() {
     let config = Config::new()
         .mode(Mode::Transaction)

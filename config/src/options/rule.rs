@@ -8,7 +8,6 @@ use crate::option::{Opt, Reload, Ty, table};
 
 const I32_MAX: i64 = 2_147_483_647;
 const U64_MAX: i64 = i64::MAX;
-const NO_PARAMS: &str = "parameters are not replayed yet";
 const NO_PREPARED: &str = "prepared statements are not kept yet";
 
 table! {
@@ -34,7 +33,7 @@ table! {
     CLIENT_FWD_ERROR = "client_fwd_error", Bool, Flag(false), NewClients, Full, "Give the server's error at login to the client, instead of one that says less.";
     CLIENT_SHOW_ID = "client_show_id", Bool, Flag(true), NewClients, Full, "Put the client's id into error texts sent to it.";
     RESERVE_SESSION_SERVER_CONNECTION = "reserve_session_server_connection", Bool, Flag(true), Never, Ignored("it never had an effect"), "Accepted and kept.";
-    APPLICATION_NAME_ADD_HOST = "application_name_add_host", Bool, Flag(false), NewClients, NotYet(NO_PARAMS), "Append the client's address to its application_name.";
+    APPLICATION_NAME_ADD_HOST = "application_name_add_host", Bool, Flag(false), NewClients, Full, "Append the client's address to the application_name it logs in with: `name - host:port`, of a long name the end is left out.";
     MAINTAIN_PARAMS = "maintain_params", Bool, Flag(true), NewClients, Full, "Give the client's session parameters to the server it gets.";
     POOL = "pool", Ty::Text, Required, NewClients, Full, "When a server goes back: `session` (the client leaves), `transaction` or `statement` (one ends).";
     POOL_ROUTING = "pool_routing", Ty::Text, Text("client_visible"), NewClients, Full, "`internal` hides the rule from clients and leaves it to queries of the pooler itself.";
