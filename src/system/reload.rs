@@ -18,6 +18,7 @@ use odyssey_config::{Change, Level, Outcome, Reload};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Changes that are logged one by one; the rest is counted.
 const CHANGES_LOGGED: usize = 200;
@@ -80,8 +81,6 @@ impl Reloader {
         let by = Deadline::never("until the process ends");
         while let Ok(Request { plan, reply }) = requests.recv(co, by) {
             let outcome = self.reload(co, plan);
-            // What was read and compared was many times what is kept.
-            machinarium::memory::give_back();
             if let Some(reply) = reply {
                 reply.send(outcome).ok();
             }
@@ -98,7 +97,7 @@ impl Reloader {
         match self.next(co) {
             Ok((rules, changes)) => {
                 if plan == Plan::Apply {
-                    self.swap(rules, &changes);
+                    self.swap(co, rules, &changes);
                 }
                 Ok(changes)
             }
@@ -122,8 +121,24 @@ impl Reloader {
         read.unwrap_or_else(|error| Err(vec![format!("the configuration could not be read: {error}")]))
     }
 
+    /// Lets go of a version: thousands of rules are not freed where clients are served, but on a helper thread.
+    fn bury(&self, co: &Co, before: Arc<Rules>) {
+        let offload = self.offload.clone();
+        co.spawn("old rules", move |co| {
+            // Cancelled or not: it is time.
+            co.sleep(TAKEN_BY_ALL).ok();
+            let bury = move || {
+                drop(before);
+                // What was read and compared was many times what is kept.
+                machinarium::memory::give_back();
+            };
+            // Whoever is too busy for it leaves it to this thread.
+            offload.post(bury).ok();
+        });
+    }
+
     /// Puts a version in force.
-    fn swap(&self, rules: Rules, changes: &[Change]) {
+    fn swap(&self, co: &Co, rules: Rules, changes: &[Change]) {
         let who = Who::NOBODY;
         for change in changes.iter().take(CHANGES_LOGGED) {
             match change.reload {
@@ -150,9 +165,13 @@ impl Reloader {
         }
         self.in_force.0.replace(Arc::clone(&rules));
         self.router.say(ToRouter::Rules(rules));
+        self.bury(co, before);
         log_info!(&who, "rules", "{replaced} routes created/deleted and scheduled for removal");
     }
 }
+
+/// Time in which every worker takes the next version, and so lets go of the one before.
+const TAKEN_BY_ALL: Duration = Duration::from_secs(1);
 
 /// Reads, checks and compares. Runs on a helper thread.
 fn compare(source: &Source, running: &Rules) -> Result<(Rules, Vec<Change>), Refusal> {
