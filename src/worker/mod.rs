@@ -156,18 +156,31 @@ impl Worker {
     }
 
     /// Nobody will need a route's pools any more.
-    fn forget_route(&self, route: RouteId) {
+    fn forget_route(self: &Rc<Self>, route: RouteId) {
         self.retire(|pool| pool.route.id == route);
     }
 
-    /// Takes pools out of the list and closes their idle servers; others are closed when they come back.
-    fn retire(&self, which: impl Fn(&RoutePool) -> bool) {
+    /// Takes pools out of the list and closes their idle servers; others are closed when they come back. Who waits
+    /// there waits in vain: the router knows of no such pool any more.
+    fn retire(self: &Rc<Self>, which: impl Fn(&RoutePool) -> bool) {
         for pool in self.all_pools().into_iter().filter(|pool| which(pool)) {
             if let Some(slot) = self.pool_slots.borrow_mut().remove(&pool.id()) {
                 self.pools.borrow_mut().remove(slot);
             }
             pool.retire();
+            for slot in self.queued_at(&pool) {
+                self.dismiss(slot, Fault::NoHost);
+            }
         }
+    }
+
+    /// The clients that wait for a server of this pool.
+    fn queued_at(&self, pool: &Rc<RoutePool>) -> Vec<u64> {
+        let waits = |card: &ClientCard| {
+            matches!(card.rest, Rest::Queued(_)) && card.pool.as_ref().is_some_and(|at| Rc::ptr_eq(at, pool))
+        };
+        let clients = self.clients.borrow();
+        clients.iter().filter(|(_, card)| waits(card)).map(|(slot, _)| slot).collect()
     }
 
     /// A place in the list of clients for a connection that has no session yet.

@@ -316,3 +316,34 @@ fn looking_at_changes_changes_nothing() {
     }
     assert!(!pooler.log().contains("created/deleted"), "{}", pooler.log());
 }
+
+#[test]
+fn a_storage_of_a_listener_goes_with_who_waits_there() {
+    // The listener sends everybody to `away`, whatever storage a rule names.
+    let to_app = "storage_db \"app\" pool_size 1";
+    let config = |more: &str| {
+        let away =
+            format!("storage \"away\" {{ type \"remote\" host \"127.0.0.1\" port {{pg_port}} {more} }}\n");
+        let text = Config::new().section(&away).section(&route("away", "transaction", to_app)).text();
+        text.replace("backlog 1024", "backlog 1024 storage \"away\"")
+    };
+    let pooler = Pooler::start_text(&config(""), Postgres::shared().port());
+    let connect = || pooler.connect().database("away").user("app").must();
+    let mut holder = connect();
+    holder.rows("begin");
+    let server = backend(&mut holder);
+    let mut waiter = connect();
+    waiter.send(&odyssey_tests::wire::query("select 1")).expect("it is sent");
+    expect_soon("it waits", SOON, || pooler.pools("app", "cl_waiting") == 1);
+    pooler.rewrite_text(&config("server_max_routing 7"));
+    pooler.hup();
+    // Nothing will ever come free where it waits.
+    let last = waiter.recv_to_end().expect("it is told, and closed");
+    let codes: Vec<_> = last.iter().filter_map(|message| message.field(b'C')).collect();
+    assert_eq!(codes, ["08006"], "{last:?}");
+    // Who has a server goes on with it, and everybody else at the storage as it is now.
+    assert_eq!(backend(&mut holder), server);
+    assert_ne!(backend(&mut connect()), server);
+    holder.rows("commit");
+    backend_ends(&server);
+}
