@@ -1,7 +1,6 @@
 //! What a worker does with the messages it gets, and its housekeeping.
 
 use crate::base::limits::CRON_PERIOD;
-use crate::cancel;
 use crate::client::Client;
 use crate::client::fault::Fault;
 use crate::client::open::{self, Arrival};
@@ -11,7 +10,6 @@ use crate::rules::PoolId;
 use crate::stats::snapshot::{ClientRow, ClientState, Report, ServerRow, ServerState};
 use crate::worker::{ClientCard, Rest, Worker, watchdog};
 use machinarium::channel::Receiver;
-use machinarium::channel::oneshot::SharedReply;
 use machinarium::net::addr::PeerAddr;
 use machinarium::{ChannelError, Co, Deadline};
 use std::rc::Rc;
@@ -85,30 +83,6 @@ impl Worker {
         // A pool may have been retired while this was under way; a server in the message is closed then.
         if let Some(pool) = self.known_pool(pool) {
             pool.hear(hears);
-        }
-    }
-
-    /// Cancels what a client's server does, on a coroutine of its own. Until the request has arrived the server is
-    /// lent to nobody else, so that it cannot hit a stranger's query.
-    fn cancel(self: &Rc<Self>, client: u64, done: SharedReply<()>) {
-        let slot = self.clients.borrow().get(client).and_then(|card| card.server);
-        let Some(slot) = slot else { return };
-        let (address, key) = {
-            let mut servers = self.servers.borrow_mut();
-            let Some(card) = servers.get_mut(slot) else { return };
-            let Some(key) = card.key.clone() else { return };
-            card.cancels += 1;
-            card.pool.counters.cancels.add(1);
-            (card.address.clone(), key)
-        };
-        let guard = CancelUnderWay { worker: Rc::clone(self), server: slot };
-        let cancelling = self.machine.try_spawn("cancel", move |co| {
-            let by = Deadline::never("cancel_timeout_ms bounds it, if the operator wants a bound");
-            cancel::request(co, &guard.worker.facilities, &address, &key, by);
-            done.send(()).ok();
-        });
-        if let Err(error) = cancelling {
-            log_error!(&Who::NOBODY, "cancel", "no memory for a cancel request, dropped: {error}");
         }
     }
 
@@ -223,29 +197,5 @@ fn resting(card: &ClientCard) -> Option<&Client> {
     match &card.rest {
         Rest::Awake => None,
         Rest::Idle(client) | Rest::Queued(client) => Some(client),
-    }
-}
-
-/// Counts a cancel request as under way; when dropped, the server may be lent again.
-struct CancelUnderWay {
-    worker: Rc<Worker>,
-    server: u64,
-}
-
-impl Drop for CancelUnderWay {
-    fn drop(&mut self) {
-        let held = {
-            let mut servers = self.worker.servers.borrow_mut();
-            let Some(card) = servers.get_mut(self.server) else { return };
-            card.cancels -= 1;
-            if card.cancels > 0 {
-                None
-            } else {
-                card.held.take().map(|server| (Rc::clone(&card.pool), server))
-            }
-        };
-        if let Some((pool, server)) = held {
-            pool.give_back(server);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! A worker: owns its clients for their whole life, and the servers it holds at the moment.
 
+pub mod cancels;
 pub mod context;
 pub mod entry;
 pub mod hosts;
@@ -17,6 +18,7 @@ use crate::log::{Who, log_error, log_info};
 use crate::router::{RouterHandle, WorkerId};
 use crate::rules::{EndpointId, PoolId, Route, RouteId, Rules, StorageId, StorageUse};
 use crate::server::{Server, reset};
+use cancels::Cancels;
 use context::Facilities;
 use hosts::Hosts;
 use kiwi::startup::CancelKey;
@@ -78,6 +80,7 @@ pub struct Worker {
     pub router: RouterHandle,
     /// What its coroutines may use.
     pub facilities: Facilities,
+    cancels: Cancels,
     clients: RefCell<Slab<ClientCard>>,
     servers: RefCell<Slab<ServerCard>>,
     pools: RefCell<Slab<Rc<RoutePool>>>,
@@ -102,6 +105,7 @@ impl Worker {
             machine: Rc::clone(machine),
             router,
             facilities,
+            cancels: Cancels::default(),
             clients: RefCell::default(),
             servers: RefCell::default(),
             pools: RefCell::default(),

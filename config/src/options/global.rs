@@ -7,7 +7,6 @@ use crate::option::Ty::{Bool, CountOrAuto, DeprecatedBool, DeprecatedInt, Int, S
 use crate::option::{Opt, Reload, Ty, table};
 
 const NO_RESTART: &str = "an online restart is not possible yet";
-const NO_CANCEL_QUEUE: &str = "cancel requests are not queued yet";
 
 table! {
     DAEMONIZE = "daemonize", Bool, Flag(false), Restart, NotYet("the process stays in the foreground"), "Go to the background after the configuration was read.";
@@ -43,8 +42,8 @@ table! {
     SERVER_LOGIN_RETRY = "server_login_retry", Int(Int32), Number(1), Applied, NotYet("a server with too many connections is not asked again yet"), "Milliseconds before a server with too many connections is asked again.";
     BACKEND_CONNECT_TIMEOUT_MS = "backend_connect_timeout_ms", Int(Int32), Number(30_000), Applied, Full, "Milliseconds one TCP connect may take per address; 0 or less is no limit.";
     CANCEL_TIMEOUT_MS = "cancel_timeout_ms", Int(Int32), Number(1000), Applied, Full, "Milliseconds each step of a cancel may take; 0 or less is no limit.";
-    CANCEL_QUEUE_TIMEOUT_MS = "cancel_queue_timeout_ms", Int(Int32), Computed("2 * `cancel_timeout_ms`"), Restart, NotYet(NO_CANCEL_QUEUE), "Milliseconds a cancel waits for its turn before it is dropped.";
-    CANCEL_MAX_INFLIGHT = "cancel_max_inflight", Int(Int32), Computed("2 * `workers`"), Restart, NotYet(NO_CANCEL_QUEUE), "Cancels in progress at once.";
+    CANCEL_QUEUE_TIMEOUT_MS = "cancel_queue_timeout_ms", Int(Int32), Computed("2 * `cancel_timeout_ms`"), Restart, Full, "Milliseconds a cancel waits for its turn before it is dropped.";
+    CANCEL_MAX_INFLIGHT = "cancel_max_inflight", Int(Int32), Computed("2 * `workers`"), Restart, Full, "Cancels in progress at once; every worker has its share, and at least one.";
     DNS_CACHE_TTL = "dns_cache_ttl", Int(Int32), Number(30_000), Restart, Full, "Milliseconds a resolved name is kept.";
     GROUP_CHECKER_INTERVAL = "group_checker_interval", Int(Int32), Number(7000), Restart, NotYet("group members are not looked up yet"), "Milliseconds between group membership queries.";
     HBA_FILE = "hba_file", Ty::Text, Unset, Applied, Full, "File of host based authentication records: who no record allows is refused. Read again at each reload.";
