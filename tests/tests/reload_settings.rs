@@ -80,6 +80,32 @@ fn logging_is_switched_on_and_off() {
 }
 
 #[test]
+fn the_configuration_is_logged_on_request() {
+    let verbose = |size: u32| {
+        Config::new().global("log_config yes").pool_size(size).route("storage_password \"hidden-secret\"")
+    };
+    let pooler = start(&verbose(3));
+    let said = |log: &str, line: &str| log.lines().any(|logged| logged.ends_with(line));
+    let place = "database default user default";
+    // At start everything, with secrets as stars.
+    let lines = ["global: workers 1", "listen 0: backlog 1024", "storage \"postgres\": type \"remote\""];
+    for line in lines
+        .map(str::to_owned)
+        .into_iter()
+        .chain([format!("{place}: pool_size 3"), format!("{place}: storage_password ***")])
+    {
+        expect_soon(&line, SOON, || said(&pooler.log(), &line));
+    }
+    // At a reload the rules alone.
+    let log = change(&pooler, &verbose(4));
+    assert!(said(&log, &format!("{place}: pool_size 4")), "{log}");
+    assert!(!said(&log, "global: workers 1"), "{log}");
+    assert!(!pooler.log().contains("hidden-secret"));
+    let log = change(&pooler, &Config::new().global("log_config no").pool_size(5));
+    assert!(!said(&log, &format!("{place}: pool_size 5")), "{log}");
+}
+
+#[test]
 fn max_sigterms_to_die_takes_effect() {
     let mut pooler = start(&Config::new().global("max_sigterms_to_die 3"));
     change(&pooler, &Config::new().global("max_sigterms_to_die 1"));
