@@ -141,6 +141,8 @@ impl RoutePool {
     pub fn retire(&self) {
         self.stage.set(Stage::Retired);
         self.close_idle(|_| true);
+        // Logins that wait for a server to ask: their wait ends.
+        drop(self.parked.take());
     }
 
     /// The rule's pooling mode.

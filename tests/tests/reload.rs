@@ -1,12 +1,14 @@
 //! What a reload does to routes: who keeps a server, who gets new settings, and what a bad file changes (nothing).
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use odyssey_tests::client::Client;
 use odyssey_tests::pooler::{Config, Pooler};
 use odyssey_tests::postgres::Postgres;
 use odyssey_tests::process::expect_soon;
+use odyssey_tests::server::{FakeServer, Step};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -317,17 +319,37 @@ fn looking_at_changes_changes_nothing() {
     assert!(!pooler.log().contains("created/deleted"), "{}", pooler.log());
 }
 
+/// A configuration whose listener sends everybody to a storage, whatever storage a rule names.
+fn away(more: &str) -> String {
+    let storage =
+        format!("storage \"away\" {{ type \"remote\" host \"127.0.0.1\" port {{pg_port}} {more} }}\n");
+    let to_app = "storage_db \"app\" pool_size 1";
+    let text = Config::new().section(&storage).section(&route("away", "transaction", to_app)).text();
+    text.replace("backlog 1024", "backlog 1024 storage \"away\"")
+}
+
+#[test]
+fn a_login_that_waits_at_a_storage_that_goes_is_told() {
+    // Whoever comes first asks the server what to tell clients, and gets no answer.
+    let server = FakeServer::start_with(vec![Step::Freeze], Vec::new());
+    let pooler = Pooler::start_text(&away(""), server.port());
+    let connect = || pooler.connect().database("away").user("app").patience(SOON);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| connect().open().map(drop));
+        expect_soon("the first asks", SOON, || server.connections() == 1);
+        let second = scope.spawn(|| connect().refused());
+        expect_soon("the second waits", SOON, || pooler.pools("app", "maxwait_us") > 0);
+        pooler.rewrite_text(&away("server_max_routing 7"));
+        pooler.hup();
+        assert_eq!(second.join().expect("it is refused").sqlstate(), "08006");
+        drop(server);
+        assert!(first.join().expect("it ends").is_err());
+    });
+}
+
 #[test]
 fn a_storage_of_a_listener_goes_with_who_waits_there() {
-    // The listener sends everybody to `away`, whatever storage a rule names.
-    let to_app = "storage_db \"app\" pool_size 1";
-    let config = |more: &str| {
-        let away =
-            format!("storage \"away\" {{ type \"remote\" host \"127.0.0.1\" port {{pg_port}} {more} }}\n");
-        let text = Config::new().section(&away).section(&route("away", "transaction", to_app)).text();
-        text.replace("backlog 1024", "backlog 1024 storage \"away\"")
-    };
-    let pooler = Pooler::start_text(&config(""), Postgres::shared().port());
+    let pooler = Pooler::start_text(&away(""), Postgres::shared().port());
     let connect = || pooler.connect().database("away").user("app").must();
     let mut holder = connect();
     holder.rows("begin");
@@ -335,7 +357,7 @@ fn a_storage_of_a_listener_goes_with_who_waits_there() {
     let mut waiter = connect();
     waiter.send(&odyssey_tests::wire::query("select 1")).expect("it is sent");
     expect_soon("it waits", SOON, || pooler.pools("app", "cl_waiting") == 1);
-    pooler.rewrite_text(&config("server_max_routing 7"));
+    pooler.rewrite_text(&away("server_max_routing 7"));
     pooler.hup();
     // Nothing will ever come free where it waits.
     let last = waiter.recv_to_end().expect("it is told, and closed");
