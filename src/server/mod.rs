@@ -78,15 +78,6 @@ impl Server {
     pub fn park(self) -> ParkedServer {
         self.with(Io::detach)
     }
-
-    /// Whether it could be lent now: nothing owed, no transaction, nothing left behind.
-    pub fn is_clean(&self) -> bool {
-        self.flow.is_settled()
-            && !self.flow.is_lost()
-            && self.flow.tx() == kiwi::backend::status::TxStatus::Idle
-            && self.session.trace == Trace::Clean
-            && self.held.is_empty()
-    }
 }
 
 impl ParkedServer {
